@@ -1,0 +1,32 @@
+"""The Pulumi program. `pulumi up` and `sluice dev up` run this file.
+
+check    every manifest, its migrations and the stack's configuration, whole, before any resource
+shared   providers, and the Foundation that all datasets stand on
+each     producer's right to send, and dataset's path from buffer to table
+"""
+
+from pathlib import Path
+
+from compiler.emit.pulumi import program
+from compiler.emit.pulumi.dataset import BufferedDataset
+from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.foundation import Foundation
+from compiler.emit.pulumi.producers import ProducerAccess, buffers_by_producer
+from compiler.pipeline import check_datasets, compile_datasets
+
+root = Path.cwd()
+
+checked = check_datasets(root)
+loaded = program.configuration(root)
+datasets = [(one.dataset, one.folder) for one in compile_datasets(root).datasets]
+program.require([*checked.problems, *loaded.problems, *loaded.serves(dataset for dataset, _ in datasets)])
+stack = loaded.require()
+units, unplanned = program.units(stack, root, datasets)
+program.require(unplanned)
+
+deployment, providers = Deployment(stack), program.providers(stack)
+foundation = Foundation("foundation", deployment, [unit.dataset.schema for unit in units], providers)
+for producer, buffers in buffers_by_producer([unit.dataset for unit in units], deployment).items():
+    ProducerAccess(producer, deployment, buffers, providers)
+buffered = {unit.dataset.name: BufferedDataset(unit, deployment, foundation, providers) for unit in units}
+program.export(deployment, buffered)

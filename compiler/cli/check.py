@@ -1,0 +1,42 @@
+"""`sluice check`: every problem of every manifest, in one run."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import click
+
+from compiler.cli.common import FOUND_PROBLEMS, project_root
+from compiler.pipeline import check_problems
+from compiler.problems import errors
+from compiler.report import as_json, summary, write_text
+
+
+@click.command(
+    "check", epilog="Exit codes: 0 no problem (warnings pass), 1 problems, 2 the command line is wrong."
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
+    """Check manifests, their examples and their migrations.
+
+    PATH is a manifest, a dataset's folder or a folder of such folders; by default all datasets of the project are
+    checked. Every problem is told with its place, the rule, what was found and how to fix it. Nothing is changed and no
+    network is used.
+
+    As text, problems go to stderr and the summary to stdout; as JSON, everything goes to stdout.
+    """
+    gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
+    checked = check_problems(project_root(ctx) if not paths else Path(), paths)
+    gc.freeze()  # nor is it worth looking for them once more at exit
+    problems, count = checked.problems, checked.manifests
+    if form == "json":
+        click.echo(as_json(problems, count), nl=False)
+    else:
+        write_text(problems, sys.stderr)
+        click.echo(summary(problems, count))
+    if errors(problems):
+        ctx.exit(FOUND_PROBLEMS)

@@ -1,0 +1,84 @@
+"""`sluice plan`: the migrations and the history that the manifests need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from compiler.cli.common import DATASETS, FOUND_PROBLEMS, project_root, stop
+from compiler.cli.plan_report import reported
+from compiler.migrate.chain import ChainError
+from compiler.migrate.planner import Refused
+from compiler.migrate.propose import Proposal, propose, write
+from compiler.pipeline import CompiledDataset, compile_datasets
+from compiler.problems import Finding, Problem, errors
+
+
+@click.command(
+    "plan",
+    epilog="Exit codes: 0 all is written, 1 problems, refusals, or with --check something to write, 2 the command "
+    "line is wrong.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would be written.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True
+)
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], check: bool, form: str) -> None:  # noqa: FBT001 - click's
+    """Write the migrations that the manifests need.
+
+    For each dataset NAME (by default all) whose manifest is right: the migration files of its version, the table that
+    they end in, and the history of its record schemas. Review them, and commit them with the manifest. What is written
+    follows from the files alone; no database and no network is used.
+
+    A change of a table becomes the next migration where it can be made while the table is in use: new columns, wider
+    checks and numbers, defaults, nulls, indexes, comments. Others are refused by name: a new version is a table of its own.
+
+    --format markdown is for a review: each step with its lock, its hazard and its SQL.
+    """
+    root = project_root(ctx)
+    compilation = compile_datasets(root, dataset_folders(root, names))
+    proposals, findings = _propose(compilation.datasets)
+    if not check:
+        for proposal in proposals:
+            write(proposal)
+    click.echo(reported(proposals, form, check=check), nl=False)
+    problems = (*compilation.problems, *findings)
+    if errors(problems):
+        stop(problems)
+    refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
+    ctx.exit(FOUND_PROBLEMS if refused or (check and any(p.files for p in proposals)) else 0)
+
+
+def dataset_folders(root: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    """The folders of the named datasets. Raises click.UsageError for a name that has none."""
+    folders = tuple(root / DATASETS / name for name in names)
+    for folder in folders:
+        if not folder.is_dir():
+            from compiler.suggest import fix_for, quoted
+
+            known = [path.name for path in (root / DATASETS).iterdir() if path.is_dir()]
+            question = fix_for(folder.name, known, "See sluice check.")
+            raise click.UsageError(f"There is no dataset {quoted(folder.name)}. {question}")
+    return folders
+
+
+def problem_of(finding: Finding) -> Problem:
+    """A chain's finding where it is told: in its own file."""
+    return Problem(
+        str(finding.file), finding.rule, finding.message, fix=finding.fix, severity=finding.severity
+    )
+
+
+def _propose(compiled: Iterable[CompiledDataset]) -> tuple[list[Proposal], list[Problem]]:
+    proposals: list[Proposal] = []
+    problems: list[Problem] = []
+    for one in compiled:
+        try:
+            proposals.append(propose(one.dataset, one.folder))
+        except ChainError as error:
+            problems += map(problem_of, error.findings)
+    return proposals, problems

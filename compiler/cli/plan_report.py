@@ -1,0 +1,130 @@
+"""What `sluice plan` came to, as a person reads it in a terminal or a review, or as a machine does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, assert_never
+
+from compiler.migrate.model import Hazard, Step
+from compiler.migrate.planner import Change, Create, Nothing, Refused
+from compiler.migrate.propose import Proposal
+
+
+def reported(proposals: Sequence[Proposal], form: str, *, check: bool) -> str:
+    """The proposals as `text`, `markdown` or `json`; with `check` nothing was written."""
+    match form:
+        case "json":
+            return _as_json(proposals)
+        case "markdown":
+            return "".join(map(_as_markdown, proposals))
+        case _:
+            return _as_text(proposals, check=check)
+
+
+def _as_text(proposals: Iterable[Proposal], *, check: bool) -> str:
+    return "".join(f"{line}\n" for proposal in proposals for line in _lines(proposal, check=check))
+
+
+def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
+    title = f"{proposal.dataset} v{proposal.version}"
+    match proposal.plan:
+        case Nothing():
+            yield f"{title}: the record schema is new" if proposal.files else f"{title}: nothing to do"
+        case Create(file) | Change(file):
+            yield f"{title}: {file.name}, phase {file.migration.phase}"
+            for number, step in enumerate(file.migration.steps, start=1):
+                hazard = "" if step.hazard is Hazard.NONE else f", hazard {step.hazard}"
+                yield f"  step {number}: {step.title}    lock {step.lock}, {step.effort}{hazard}"
+        case Refused(reasons, way_out):
+            yield f"{title}: refused"
+            yield from (f"  {reason}" for reason in reasons)
+            yield f"  {way_out}"
+        case _:
+            assert_never(proposal.plan)
+    yield from (f"  {'would write' if check else 'wrote'} {file.path}" for file in proposal.files)
+
+
+def _as_json(proposals: Iterable[Proposal]) -> str:
+    return json.dumps([_document(proposal) for proposal in proposals], indent=2, ensure_ascii=False) + "\n"
+
+
+def _document(proposal: Proposal) -> dict[str, Any]:
+    """`result` is `nothing`, `create`, `change` or `refused`; fields that a result does not have are empty."""
+    document: dict[str, Any] = {
+        "dataset": proposal.dataset,
+        "version": proposal.version,
+        "result": type(proposal.plan).__name__.lower(),
+        "files": [str(file.path) for file in proposal.files],
+        "steps": [],
+        "reasons": [],
+        "way_out": None,
+    }
+    match proposal.plan:
+        case Nothing():
+            pass
+        case Create(file) | Change(file):
+            document["steps"] = [
+                {
+                    "title": s.title,
+                    "lock": str(s.lock),
+                    "effort": str(s.effort),
+                    "mode": str(s.mode),
+                    "hazard": str(s.hazard),
+                    "after": s.after,
+                    "sql": s.sql,
+                }
+                for s in file.migration.steps
+            ]
+        case Refused(reasons, way_out):
+            document |= {"reasons": list(reasons), "way_out": way_out}
+        case _:
+            assert_never(proposal.plan)
+    return document
+
+
+def _as_markdown(proposal: Proposal) -> str:
+    return "".join(f"{line}\n" for line in _markdown(proposal))
+
+
+def _markdown(proposal: Proposal) -> Iterator[str]:
+    """For a comment on a change under review: a table of the steps, then their SQL."""
+    title = f"### {proposal.dataset} v{proposal.version}"
+    match proposal.plan:
+        case Nothing():
+            yield f"{title}: {'the record schema is new' if proposal.files else 'nothing to do'}"
+        case Create(file) | Change(file):
+            yield f"{title}: {file.name}, phase {file.migration.phase}"
+            yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
+            for number, step in enumerate(file.migration.steps, start=1):
+                yield _row(number, step)
+            yield from ("", *_fenced("\n".join(step.sql for step in file.migration.steps)))
+        case Refused(reasons, way_out):
+            yield from (
+                f"{title}: refused",
+                "",
+                *(f"* {_plain(reason)}" for reason in reasons),
+                "",
+                _plain(way_out),
+            )
+        case _:
+            assert_never(proposal.plan)
+    yield ""
+
+
+def _row(number: int, step: Step) -> str:
+    hazard = "none" if step.hazard is Hazard.NONE else f"**{step.hazard}**"
+    return f"| {number}. {_plain(step.title)} | {step.lock} | {step.effort} | {step.mode} | {hazard} |"
+
+
+def _plain(text: str) -> str:
+    """Text whose punctuation Markdown takes for itself."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", text)
+
+
+def _fenced(sql: str) -> tuple[str, ...]:
+    """SQL in a fence that is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", sql)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return (f"{fence}sql", sql, fence)

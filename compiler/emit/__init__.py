@@ -1,0 +1,1 @@
+"""What a Dataset becomes outside the database: policies, the sink plan, the Pulumi resources."""

@@ -1,0 +1,50 @@
+"""ARNs composed from partition, account, region and name, so that policies are known before anything exists.
+
+A preview then shows each policy whole, and a reviewer sees what a principal gains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Arns:
+    """The ARNs of one account's resources in one region."""
+
+    region: str
+    account: str
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`, by the region."""
+        match self.region.split("-"):
+            case ["cn", *_]:
+                return "aws-cn"
+            case ["us", "gov", *_]:
+                return "aws-us-gov"
+            case _:
+                return "aws"
+
+    def queue(self, name: str) -> str:
+        """An SQS queue."""
+        return self._regional("sqs", name)
+
+    def topic(self, name: str) -> str:
+        """An SNS topic."""
+        return self._regional("sns", name)
+
+    def bucket(self, name: str) -> str:
+        """An S3 bucket; its name is global."""
+        return f"arn:{self.partition}:s3:::{name}"
+
+    def role(self, path: str, name: str) -> str:
+        """An IAM role; `path` begins and ends with a slash."""
+        return f"arn:{self.partition}:iam::{self.account}:role{path}{name}"
+
+    def tasks(self) -> str:
+        """A pattern over everything of ECS in this account and region."""
+        return self._regional("ecs", "*")
+
+    def _regional(self, service: str, name: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{name}"

@@ -1,0 +1,126 @@
+"""IAM documents as plain dicts: who may do what, and nothing wider than a manifest says.
+
+Each function is of ARNs alone. `text` gives the one JSON form in which a document is deployed and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from compiler.canonical import Json
+from compiler.emit.arns import Arns
+
+Document = dict[str, Json]
+
+VERSION = "2012-10-17"
+MANAGED_POLICY_CHARACTERS = 6_144  # IAM's limit; it does not count white space, of which `text` has none
+
+_SINK_QUEUE_ACTIONS = [
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+]
+# What a topic's policy may name: SNS refuses "sns:*" there.
+_TOPIC_ACTIONS = [
+    "sns:AddPermission",
+    "sns:DeleteTopic",
+    "sns:GetTopicAttributes",
+    "sns:ListSubscriptionsByTopic",
+    "sns:Publish",
+    "sns:RemovePermission",
+    "sns:SetTopicAttributes",
+    "sns:Subscribe",
+]
+
+
+def text(document: Document) -> str:
+    """The document's JSON: sorted keys, no white space."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def producer_policies(queue_arns: Iterable[str]) -> tuple[Document, ...]:
+    """A producer's rights: `sqs:SendMessage` on its datasets' buffers and nothing else.
+
+    More than one document where the list of queues passes IAM's size; each then holds a run of the sorted ARNs.
+    """
+    parts: list[list[str]] = []
+    for arn in sorted(set(queue_arns)):
+        if parts and len(text(_producer_policy([*parts[-1], arn]))) <= MANAGED_POLICY_CHARACTERS:
+            parts[-1].append(arn)
+        else:
+            parts.append([arn])
+    return tuple(map(_producer_policy, parts))
+
+
+def _producer_policy(queue_arns: Sequence[str]) -> Document:
+    return _document([_allow("SendToBuffers", ["sqs:SendMessage"], list(queue_arns))])
+
+
+def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str, secret: str) -> Document:
+    """A sink's rights, all ARNs: its buffer, its dead-letter queue, its topic (None: it publishes no events), the
+    objects under its dataset's plans (`…:bucket/plans/<dataset>/*`: a rolled-back sink reads an older plan), its secret.
+    """
+    publish = [_allow("PublishCommits", ["sns:Publish"], [topic])] if topic else []
+    return _document(
+        [
+            _allow("DrainBuffer", _SINK_QUEUE_ACTIONS, [buffer]),
+            _allow("SendDeadLetters", ["sqs:SendMessage"], [dead_letter]),
+            *publish,
+            _allow("ReadPlans", ["s3:GetObject"], [plans]),
+            _allow("ReadLogin", ["secretsmanager:GetSecretValue"], [secret]),
+        ]
+    )
+
+
+def sink_trust(arns: Arns) -> Document:
+    """Who may take the sink's role: ECS, for tasks of this account and region (no other customer's tasks)."""
+    return _document(
+        [
+            {
+                "Sid": "RunAsTask",
+                "Effect": "Allow",
+                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "ArnLike": {"aws:SourceArn": arns.tasks()},
+                    "StringEquals": {"aws:SourceAccount": arns.account},
+                },
+            }
+        ]
+    )
+
+
+def tls_only_queue_policy(queue_arn: str) -> Document:
+    """Nobody talks to the queue without TLS. Rights come from identity policies alone."""
+    return _document([_deny_without_tls(["sqs:*"], [queue_arn])])
+
+
+def tls_only_topic_policy(topic_arn: str) -> Document:
+    """Nobody talks to the topic without TLS. It takes the place of the default policy, which lets the whole account in."""
+    return _document([_deny_without_tls(_TOPIC_ACTIONS, [topic_arn])])
+
+
+def tls_only_bucket_policy(bucket_arn: str) -> Document:
+    """Nobody talks to the bucket or its objects without TLS."""
+    return _document([_deny_without_tls(["s3:*"], [bucket_arn, f"{bucket_arn}/*"])])
+
+
+def _document(statements: list[Document]) -> Document:
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _allow(sid: str, actions: list[str], resources: list[str]) -> Document:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
+
+
+def _deny_without_tls(actions: list[str], resources: list[str]) -> Document:
+    return {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": sorted(actions),
+        "Resource": sorted(resources),
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }

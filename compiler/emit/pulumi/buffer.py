@@ -1,0 +1,119 @@
+"""A dataset's buffer and dead-letter queue, and the topic of its update events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from compiler import names
+from compiler.dataset import Dataset
+from compiler.emit import iam, queues
+from compiler.emit.pulumi.deployment import Deployment, after
+
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The two queues of one dataset, as resources, with the ARNs that they are given."""
+
+    buffer: aws.sqs.Queue
+    dead_letter: aws.sqs.Queue
+    buffer_arn: str
+    dead_letter_arn: str
+
+
+def queues_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -> Queues:
+    """Both queues with redrive between them: encrypted, reached over TLS only, and kept where the stack says so."""
+    made = Queues(
+        buffer=_queue(
+            f"{dataset.name}-buffer",
+            names.buffer_queue(deployment.prefix, dataset.name),
+            dataset,
+            deployment,
+            here,
+            message_bytes=queues.BUFFER_MESSAGE_BYTES,
+            retention_seconds=dataset.buffer.retention_days * _DAY_SECONDS,
+        ),
+        dead_letter=_queue(
+            f"{dataset.name}-dlq",
+            names.dead_letter_queue(deployment.prefix, dataset.name),
+            dataset,
+            deployment,
+            here,
+            message_bytes=queues.DEAD_LETTER_MESSAGE_BYTES,
+            retention_seconds=queues.DEAD_LETTER_RETENTION_SECONDS,
+        ),
+        buffer_arn=deployment.arns.queue(names.buffer_queue(deployment.prefix, dataset.name)),
+        dead_letter_arn=deployment.arns.queue(names.dead_letter_queue(deployment.prefix, dataset.name)),
+    )
+    _redrive(dataset, made, here)
+    _tls_only(f"{dataset.name}-dlq", made.dead_letter, made.dead_letter_arn, here)
+    _tls_only(f"{dataset.name}-buffer", made.buffer, made.buffer_arn, here)
+    return made
+
+
+def topic_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -> str | None:
+    """The ARN of the topic of the dataset's update events; None, and no topic, where it publishes none."""
+    if not dataset.publish_events:
+        return None
+    name = names.topic(deployment.prefix, dataset.name)
+    arn = deployment.arns.topic(name)
+    topic = aws.sns.Topic(f"{dataset.name}-commits", name=name, tags=deployment.tags(dataset), opts=here)
+    aws.sns.TopicPolicy(
+        f"{dataset.name}-commits", arn=topic.arn, policy=iam.text(iam.tls_only_topic_policy(arn)), opts=here
+    )
+    return arn
+
+
+def _queue(
+    resource: str,
+    name: str,
+    dataset: Dataset,
+    deployment: Deployment,
+    here: ResourceOptions,
+    *,
+    message_bytes: int,
+    retention_seconds: int,
+) -> aws.sqs.Queue:
+    return aws.sqs.Queue(
+        resource,
+        name=name,
+        max_message_size=message_bytes,
+        message_retention_seconds=retention_seconds,
+        receive_wait_time_seconds=queues.RECEIVE_WAIT_SECONDS,
+        visibility_timeout_seconds=dataset.buffer.visibility_timeout_seconds,
+        sqs_managed_sse_enabled=True,
+        tags=deployment.tags(dataset),
+        opts=deployment.kept(here),
+    )
+
+
+def _redrive(dataset: Dataset, made: Queues, here: ResourceOptions) -> None:
+    """The dead-letter queue admits its buffer before the buffer names it: SQS checks the pair."""
+    admitted = aws.sqs.RedriveAllowPolicy(
+        f"{dataset.name}-dlq",
+        queue_url=made.dead_letter.url,
+        redrive_allow_policy=iam.text(queues.redrive_from(made.buffer_arn)),
+        opts=here,
+    )
+    aws.sqs.RedriveAllowPolicy(
+        f"{dataset.name}-buffer",
+        queue_url=made.buffer.url,
+        redrive_allow_policy=iam.text(queues.redrive_from_none()),
+        opts=here,
+    )
+    aws.sqs.RedrivePolicy(
+        f"{dataset.name}-buffer",
+        queue_url=made.buffer.url,
+        redrive_policy=iam.text(queues.redrive(made.dead_letter_arn, dataset.buffer.max_receive_count)),
+        opts=after(here, admitted),
+    )
+
+
+def _tls_only(resource: str, queue: aws.sqs.Queue, arn: str, here: ResourceOptions) -> None:
+    aws.sqs.QueuePolicy(
+        resource, queue_url=queue.url, policy=iam.text(iam.tls_only_queue_policy(arn)), opts=here
+    )

@@ -1,0 +1,141 @@
+"""One dataset: everything between its producers' messages and its readers' rows, in the order in which it is made.
+
+    roles -> table (expand) -> grants -> login -> queues, topic -> plan -> the sink's role
+
+After the sink's role stand, once the program makes the service: its task definition, service and scaling, its alarms,
+and then a second `DatasetTable` for the migrations of the phase `contract`, which depends on the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from compiler import names
+from compiler.dataset import Dataset
+from compiler.emit import iam
+from compiler.emit.pulumi.buffer import queues_of, topic_of
+from compiler.emit.pulumi.deployment import Deployment, after
+from compiler.emit.pulumi.foundation import Foundation
+from compiler.emit.pulumi.login_provider import Login, SinkLogin
+from compiler.emit.pulumi.roles import grants_of, roles_of
+from compiler.emit.pulumi.table_provider import DatasetTable, TableTarget
+from compiler.table import table_of
+from sink_runtime.plan import SinkPlan
+
+
+@dataclass(frozen=True)
+class CompiledUnit:
+    """A dataset with what the other emitters made of it."""
+
+    dataset: Dataset
+    target: TableTarget
+    plan: SinkPlan
+
+
+class BufferedDataset(pulumi.ComponentResource):
+    """`sluice:index:BufferedDataset`. `exports` are the addresses that producers, readers and tools need."""
+
+    def __init__(
+        self,
+        unit: CompiledUnit,
+        deployment: Deployment,
+        foundation: Foundation,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        dataset, table = unit.dataset, table_of(unit.dataset)
+        super().__init__("sluice:index:BufferedDataset", dataset.name, {}, opts)
+        here = ResourceOptions(parent=self)
+
+        roles = roles_of(dataset, deployment, foundation.control, here)
+        migrated = DatasetTable(
+            f"{dataset.name}-table", unit.target, after(deployment.kept(here), roles.writer)
+        )
+        granted = grants_of(dataset, table, roles, deployment, after(here, migrated))
+        login = SinkLogin(
+            f"{dataset.name}-login", _login(dataset, deployment), after(here, roles.login, granted)
+        )
+        queues = queues_of(dataset, deployment, here)
+        topic_arn = topic_of(dataset, deployment, here)
+        plan_uri = _plan_object(unit, deployment, foundation, here)
+        sink = _sink_role(dataset, deployment, login, here)
+
+        self.exports: Mapping[str, Any] = {
+            "buffer_url": queues.buffer.url,
+            "buffer_arn": queues.buffer_arn,
+            "dead_letter_url": queues.dead_letter.url,
+            "dead_letter_arn": queues.dead_letter_arn,
+            "topic_arn": topic_arn,
+            "plan_uri": plan_uri,
+            "plan_sha256": unit.plan.sha256,
+            "sink_role_arn": sink.arn,
+            "login_secret_arn": login.secret_arn,
+            "relation": f"{table.schema}.{table.view.name}",
+            "producers": {
+                name: deployment.stack.principal(name).aws_arn for name in sorted(dataset.producers)
+            },
+            "readers": {
+                name: deployment.stack.principal(name).postgres_role for name in sorted(dataset.readers)
+            },
+        }
+        self.register_outputs(dict(self.exports))
+
+
+def _login(dataset: Dataset, deployment: Deployment) -> Login:
+    return Login(
+        role=names.sink_login(deployment.prefix, dataset.name),
+        secret_name=names.login_secret(deployment.prefix, dataset.name),
+        rotation=deployment.stack.database.password_rotation,
+        tags=deployment.tags(dataset),
+    )
+
+
+def _plan_object(
+    unit: CompiledUnit, deployment: Deployment, foundation: Foundation, here: ResourceOptions
+) -> pulumi.Output[str]:
+    """The plan under a key of its content, kept when a newer one takes its place: a rolled-back sink reads it again."""
+    plan = unit.plan
+    stored = aws.s3.BucketObjectv2(
+        f"{unit.dataset.name}-plan",
+        bucket=foundation.plans,
+        key=names.plan_key(unit.dataset.name, plan.sha256),
+        content=plan.to_bytes().decode(),
+        content_type="application/json",
+        tags={**deployment.tags(unit.dataset), "sluice:plan": plan.sha256},
+        opts=ResourceOptions.merge(here, ResourceOptions(retain_on_delete=True)),
+    )
+    return pulumi.Output.concat("s3://", stored.bucket, "/", stored.key)
+
+
+def _sink_role(
+    dataset: Dataset, deployment: Deployment, login: SinkLogin, here: ResourceOptions
+) -> aws.iam.Role:
+    role = aws.iam.Role(
+        f"{dataset.name}-sink",
+        name=names.sink_iam_role(deployment.prefix, dataset.name, deployment.stack.region),
+        path=deployment.iam_path,
+        assume_role_policy=iam.text(iam.sink_trust(deployment.arns)),
+        permissions_boundary=deployment.stack.permissions_boundary,
+        tags=deployment.tags(dataset),
+        opts=here,
+    )
+    policy = login.secret_arn.apply(lambda secret: iam.text(sink_document(dataset, deployment, secret)))
+    aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=policy, opts=here)
+    return role
+
+
+def sink_document(dataset: Dataset, deployment: Deployment, secret_arn: str) -> iam.Document:
+    """The sink's policy; its secret's ARN ends in characters that Secrets Manager chooses."""
+    arns, prefix = deployment.arns, deployment.prefix
+    return iam.sink_policy(
+        buffer=arns.queue(names.buffer_queue(prefix, dataset.name)),
+        dead_letter=arns.queue(names.dead_letter_queue(prefix, dataset.name)),
+        topic=arns.topic(names.topic(prefix, dataset.name)) if dataset.publish_events else None,
+        plans=f"{arns.bucket(deployment.plan_bucket)}/plans/{dataset.name}/*",
+        secret=secret_arn,
+    )

@@ -1,0 +1,63 @@
+"""What every resource of one stack needs to know: names' prefix, ARNs, tags, and what protects it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from compiler import names
+from compiler.dataset import Dataset
+from compiler.emit.arns import Arns
+from compiler.stack import StackConfig
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack being deployed."""
+
+    stack: StackConfig
+
+    @property
+    def prefix(self) -> str:
+        """Begins every name that the stack creates."""
+        return self.stack.prefix
+
+    @property
+    def arns(self) -> Arns:
+        """ARNs in the stack's account and region."""
+        return Arns(self.stack.region, self.stack.account)
+
+    @property
+    def plan_bucket(self) -> str:
+        """The bucket of the compiled sink plans."""
+        return names.plan_bucket(self.prefix, self.stack.account, self.stack.region)
+
+    @property
+    def iam_path(self) -> str:
+        """The path of the stack's roles and policies, so that rights over them can be given by it."""
+        return f"/sluice/{self.prefix}/"
+
+    def tags(self, dataset: Dataset | None = None) -> dict[str, str]:
+        """Tags of a resource that all datasets share, or of one dataset's."""
+        shared = {"sluice:environment": self.stack.environment, "sluice:stack": self.stack.name}
+        if dataset is None:
+            return shared
+        return {
+            **shared,
+            "sluice:dataset": dataset.name,
+            "sluice:owner": dataset.owner,
+            "sluice:classification": str(dataset.classification),
+        }
+
+    def kept(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected, and retained should it leave the stack all the same."""
+        protect = self.stack.protect
+        return pulumi.ResourceOptions.merge(
+            options, pulumi.ResourceOptions(protect=protect, retain_on_delete=protect)
+        )
+
+
+def after(options: pulumi.ResourceOptions, *earlier: pulumi.Resource) -> pulumi.ResourceOptions:
+    """The options of a resource that is made once the earlier ones are."""
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(earlier)))

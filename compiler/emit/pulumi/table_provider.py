@@ -1,0 +1,218 @@
+"""The control schema and a dataset's table as dynamic resources: Pulumi decides when, reviewed files say what.
+
+Plans are made outside the engine, by `sluice plan`, and committed. `check()` puts what the committed files will run into
+the resource's inputs, since previews, policies and saved plans see inputs and nothing else; where nothing is left to
+run the lists are empty. `create` and `update` apply the files through `compiler.migrate`, whose journal in the database
+decides what is really left. Nothing is ever dropped: `delete` retains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi import ResourceOptions
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from compiler.canonical import sha256
+from compiler.emit.pulumi.admin import Admin
+from compiler.migrate import session
+from compiler.migrate.apply import apply_chain
+from compiler.migrate.chain import ChainError, read_chain
+from compiler.migrate.control import apply_control, control_files
+from compiler.migrate.model import Chain, ChainFile, Hazard
+
+_OWN_KEYS = ("__provider",)
+
+
+@dataclass(frozen=True)
+class TableTarget:
+    """Where a dataset's table shall be.
+
+    `folder` is the dataset's, relative to the project's root, where program and providers run; `chain` the hash of the
+    last committed migration file, which through `previous` stands for all of them.
+    """
+
+    dataset: str
+    version: int
+    owner: str
+    folder: str
+    chain: str
+    writer_role: str
+
+
+class ControlSchemaProvider(ResourceProvider):
+    """Brings the control schema and the datasets' schemas. It is pickled by reference, so it is made without any state."""
+
+    serialize_as_secret_always = False
+
+    _admin: Admin
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Remember where the deploying user's login is found; nothing is looked up yet."""
+        self._admin = Admin.of(req.config)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Add what will run: the control migrations that the state has not seen, by name and text."""
+        files = control_files()
+        applied = set(_olds.get("files") or ())
+        waiting = [file for file in files if file.name not in applied]
+        checked = {
+            "schemas": sorted(news["schemas"]),
+            "files": [file.name for file in files],
+            "statements": [file.sql for file in waiting],
+            "control_hash": sha256([[file.name, file.sha256] for file in files]),
+        }
+        return CheckResult(checked, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Changed where there are other control migrations or other schemas."""
+        return DiffResult(changes=_differ(("schemas", "control_hash"), _olds, _news))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Bring the schemas; what is there already is left."""
+        return CreateResult("control-schema", self._apply(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """As create: a schema that is no longer asked for stays, with what is in it."""
+        return UpdateResult(self._apply(_news))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Retain everything."""
+
+    def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
+        with session.connect(self._admin.conninfo()) as connection:
+            apply_control(connection, tuple(props["schemas"]))
+        return _outputs(props)
+
+
+class DatasetTableProvider(ResourceProvider):
+    """Brings one dataset's table to the end of its chain. It is pickled by reference, so it is made without any state."""
+
+    serialize_as_secret_always = False
+
+    _admin: Admin
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Remember where the deploying user's login is found; nothing is looked up yet."""
+        self._admin = Admin.of(req.config)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Add what will run: statements, hazards, the fingerprints before and after, and the plan's hash."""
+        target = _target(news)
+        try:
+            chain = committed_chain(target)
+            waiting = chain.files[_position(target, chain, _olds) :]
+        except PlanError as error:
+            return CheckResult(dict(news), [CheckFailure("chain", str(error))])
+        return CheckResult({**asdict(target), **_planned(chain, waiting)}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Changed where the chain, the version or what is registered with it is another."""
+        return DiffResult(changes=_differ(("version", "chain", "owner", "writer_role"), _olds, _news))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Apply the chain. Where the database has seen it, nothing runs."""
+        return CreateResult(str(props["dataset"]), self._apply(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Apply what the chain has grown by."""
+        return UpdateResult(self._apply(_news))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Retain the table and its rows."""
+
+    def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
+        target = _target(props)
+        apply_chain(self._admin.conninfo(), committed_chain(target), target.writer_role, target.owner)
+        return _outputs(props)
+
+
+class ControlSchema(Resource, module="sluice", name="ControlSchema"):
+    """`pulumi-python:dynamic/sluice:ControlSchema`."""
+
+    def __init__(self, name: str, schemas: Sequence[str], opts: ResourceOptions | None = None) -> None:
+        super().__init__(ControlSchemaProvider(), name, {"schemas": list(schemas)}, opts)
+
+
+class DatasetTable(Resource, module="sluice", name="DatasetTable"):
+    """`pulumi-python:dynamic/sluice:DatasetTable`. It must come after the control schema and the writer's role."""
+
+    def __init__(self, name: str, target: TableTarget, opts: ResourceOptions | None = None) -> None:
+        super().__init__(DatasetTableProvider(), name, asdict(target), opts)
+
+
+class PlanError(Exception):
+    """The committed files are not the ones that the program was given, or not the ones that were applied."""
+
+
+def committed_chain(target: TableTarget) -> Chain:
+    """The chain on disk, which must be the one that the program saw. Raises PlanError."""
+    try:
+        chain = read_chain(Path(target.folder), target.dataset, target.version)
+    except ChainError as error:
+        raise PlanError(str(error)) from error
+    found = chain.files[-1].sha256 if chain else "none"
+    if chain is None or found != target.chain:
+        raise PlanError(
+            f"the migrations in {target.folder} end in {found}, the program was given {target.chain}."
+            " Were they changed while it ran, or does the provider run in another folder?"
+        )
+    return chain
+
+
+def _position(target: TableTarget, chain: Chain, olds: Mapping[str, Any]) -> int:
+    """How many files of the chain the state has seen applied. Raises PlanError where they are not this chain's."""
+    if not olds or olds.get("version") != target.version:
+        return 0
+    hashes = [file.sha256 for file in chain.files]
+    if olds["chain"] not in hashes:
+        raise PlanError(
+            f"{target.dataset} v{target.version} was applied up to {olds['chain']}, which is not among the committed"
+            " migrations any more. Migrations only grow: restore the files, and plan the way back as a new one."
+        )
+    return hashes.index(olds["chain"]) + 1
+
+
+def _planned(chain: Chain, waiting: Sequence[ChainFile]) -> dict[str, Any]:
+    """What the engine shows: everything of the files that are left to run."""
+    steps = [(file, step) for file in waiting for step in file.migration.steps]
+    before = waiting[0].migration.before if waiting else chain.end
+    statements = [step.sql for _, step in steps]
+    return {
+        "from": before,
+        "to": chain.end,
+        "files": [file.name for file in waiting],
+        "statements": statements,
+        "hazards": [
+            f"{file.name}: {step.title}: {step.hazard}, {step.effort} under lock {step.lock}"
+            for file, step in steps
+            if step.hazard is not Hazard.NONE
+        ],
+        "plan_hash": sha256(statements),
+    }
+
+
+def _target(props: Mapping[str, Any]) -> TableTarget:
+    """The target in a resource's properties; the wire's numbers are floats."""
+    fields = {name: props[name] for name in TableTarget.__dataclass_fields__}
+    return TableTarget(**{**fields, "version": int(fields["version"])})
+
+
+def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in props.items() if key not in _OWN_KEYS}
+
+
+def _differ(keys: Iterable[str], olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    return any(olds.get(key) != news[key] for key in keys)

@@ -1,0 +1,159 @@
+"""The records of a batch as rows: read by jsonb_to_recordset beside their identities, cast, defaults filled in.
+
+Also the small pieces that this text and the statement around it are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import LiteralString, assert_never
+
+from psycopg import sql
+
+from compiler import names
+from compiler.dataset import BigInt, Column, ColumnType, Dataset, Integer, Jsonb, Platform, Property
+from compiler.table import type_name
+
+IDENTITY = (names.SENT_AT_COLUMN, names.MESSAGE_ID_COLUMN, names.POSITION_COLUMN)
+ORDINAL = names.RESERVED_COLUMN_PREFIX + "ordinal"
+_RAW = names.RESERVED_COLUMN_PREFIX + "raw"
+_SENDER = names.RESERVED_COLUMN_PREFIX + "sender"
+
+# jsonb_to_recordset finds a property by the column's name, and these can be no column's name.
+_NAME_BYTES = 63
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+
+def arriving(dataset: Dataset) -> sql.Composed:
+    """One row a record: the table's columns (casts and defaults done), then the identity and the ordinal."""
+    read = _read_by_name(dataset)
+    functions = [
+        sql.SQL("jsonb_to_recordset($1::jsonb) AS ({})").format(
+            commas(
+                sql.SQL("{} {}").format(sql.Identifier(prop), _read_type(column.type))
+                for prop, column in read
+            )
+        ),
+        sql.SQL("jsonb_array_elements($1::jsonb)"),
+        sql.SQL("unnest($2::uuid[])"),
+        sql.SQL("unnest($3::int4[])"),
+        sql.SQL("unnest($4::timestamptz[])"),
+        sql.SQL("unnest($5::text[])"),
+    ]
+    aliases = [column.name for _, column in read]
+    aliases += [_RAW, names.MESSAGE_ID_COLUMN, names.POSITION_COLUMN, names.SENT_AT_COLUMN, _SENDER, ORDINAL]
+    if not _wants_raw(dataset):
+        del functions[1], aliases[len(read)]
+    if not read:
+        del functions[0]
+    return sql.SQL("SELECT {}\nFROM ROWS FROM ({}) WITH ORDINALITY AS r ({})").format(
+        commas(
+            [
+                sql.SQL("{} AS {}").format(_value(column), sql.Identifier(column.name))
+                for column in dataset.columns
+            ]
+            + [sql.Identifier("r", name) for name in (*IDENTITY, ORDINAL)]
+        ),
+        commas(functions, "\n  "),
+        identifiers(aliases),
+    )
+
+
+def _read_by_name(dataset: Dataset) -> list[tuple[str, Column]]:
+    """Columns that the recordset reads, each with its property's name."""
+    return [
+        (column.source.name, column)
+        for column in dataset.columns
+        if isinstance(column.source, Property) and _is_readable(column.source.name)
+    ]
+
+
+def _is_readable(name: str) -> bool:
+    return 0 < len(name.encode()) <= _NAME_BYTES and name not in _SYSTEM_COLUMNS
+
+
+def _wants_raw(dataset: Dataset) -> bool:
+    """Whether the record itself is needed: as a column, to tell missing from null, or for a name no column can have."""
+    return any(
+        column.source is Platform.RECORD
+        or (isinstance(column.source, Property) and (column.default or not _is_readable(column.source.name)))
+        for column in dataset.columns
+    )
+
+
+def _value(column: Column) -> sql.Composable:
+    match column.source:
+        case Property(name):
+            return _property_value(column, name)
+        case Platform.INGESTED_AT:
+            return sql.SQL("now()")
+        case Platform.SENT_AT:
+            return sql.Identifier("r", names.SENT_AT_COLUMN)
+        case Platform.MESSAGE_ID:
+            return sql.Identifier("r", names.MESSAGE_ID_COLUMN)
+        case Platform.SENDER:
+            return sql.Identifier("r", _SENDER)
+        case Platform.RECORD:
+            return sql.Identifier("r", _RAW)
+        case _:
+            assert_never(column.source)
+
+
+def _property_value(column: Column, name: str) -> sql.Composable:
+    value = _cast(column, name)
+    if column.default is None:
+        return value
+    return sql.SQL("CASE WHEN {} ? {} THEN {} ELSE {} END").format(
+        sql.Identifier("r", _RAW), sql.Literal(name), value, _literal(column)
+    )
+
+
+def _cast(column: Column, name: str) -> sql.Composable:
+    """The property as its column's type; JSON null is SQL null."""
+    if _is_readable(name):
+        read = sql.Identifier("r", column.name)
+        return sql.SQL("{}::{}").format(read, _type(column.type)) if _is_whole(column.type) else read
+    raw, key = sql.Identifier("r", _RAW), sql.Literal(name)
+    if isinstance(column.type, Jsonb):  # unlike the recordset, -> gives JSON null as a value
+        return sql.SQL("nullif({} -> {}, 'null'::jsonb)").format(raw, key)
+    through = sql.SQL("::numeric" if _is_whole(column.type) else "")
+    return sql.SQL("({} ->> {}){}::{}").format(raw, key, through, _type(column.type))
+
+
+def _is_whole(type_: ColumnType) -> bool:
+    """JSON's `1.0` is an integer, and the integers' input functions refuse it: they are read as numeric."""
+    return isinstance(type_, BigInt | Integer)
+
+
+def _literal(column: Column) -> sql.Composable:
+    """The column's default, a JSON literal, as SQL of its type."""
+    assert column.default is not None
+    value = column.default.value
+    if isinstance(column.type, Jsonb):
+        return sql.SQL("{}::jsonb").format(sql.Literal(column.default.text))
+    if value is None:
+        return sql.SQL("NULL::{}").format(_type(column.type))
+    text = value if isinstance(value, str) else column.default.text
+    if _is_whole(column.type):
+        text = str(int(Decimal(text)))
+    return sql.SQL("{}::{}").format(sql.Literal(text), _type(column.type))
+
+
+def _type(type_: ColumnType) -> sql.SQL:
+    """A type's name as SQL; names of types come from a closed set, never from a manifest."""
+    return sql.SQL(type_name(type_))
+
+
+def _read_type(type_: ColumnType) -> sql.SQL:
+    return sql.SQL("numeric") if _is_whole(type_) else _type(type_)
+
+
+def identifiers(columns: Iterable[str]) -> sql.Composed:
+    """Quoted names, comma-separated."""
+    return commas(map(sql.Identifier, columns))
+
+
+def commas(parts: Iterable[sql.Composable], after: LiteralString = " ") -> sql.Composed:
+    """The parts with a comma, and what follows it, between them."""
+    return sql.SQL("," + after).join(parts)

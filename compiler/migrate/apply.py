@@ -1,0 +1,184 @@
+"""Bring one dataset's chain to a database: what was reviewed is what runs.
+
+One session holds the dataset's advisory lock and does everything. The live table must be the one that the journal
+expects, before a file and after it; a file's steps, its journal rows and that proof are one transaction, so a kill at
+any point leaves the state before it or after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from compiler.migrate import catalog, journal, session
+from compiler.migrate.catalog import Relation
+from compiler.migrate.control import ControlResult, apply_control
+from compiler.migrate.drift import drift, guard
+from compiler.migrate.errors import JournalError, MigrateError, RoleError
+from compiler.migrate.journal import Position
+from compiler.migrate.model import Chain
+from compiler.migrate.patience import Patience
+from compiler.migrate.run import Progress, Runner
+from compiler.migrate.session import ConnInfo
+
+PATIENCE = Patience()
+WRITER_ROLE_SETTING = "sluice.writer_role"
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What an apply did: the names of the files that it ran, and the fingerprint that the table has now."""
+
+    dataset: str
+    version: int
+    applied: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A chain's place in a database.
+
+    `applied` and `pending` are file names. `drift` names what was changed outside of the migrations; `trouble` says
+    where the journal does not fit the chain. Both are empty where all is well.
+    """
+
+    dataset: str
+    version: int
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    drift: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()
+
+
+def silent(_: str) -> None:
+    """No progress."""
+
+
+def relation_of(chain: Chain) -> Relation:
+    """Where the chain's table lives."""
+    table = chain.table
+    return Relation(table.schema, table.name, table.key_name, table.view.name)
+
+
+def apply_chain(
+    conninfo: ConnInfo,
+    chain: Chain,
+    writer_role: str,
+    owner: str | None = None,
+    progress: Progress = silent,
+    patience: Patience = PATIENCE,
+) -> ApplyResult:
+    """Apply what the database has not seen of the chain. Applying again changes nothing.
+
+    `writer_role` is the role that the dataset's sink writes as; it must exist. `owner` renews the registry's owner.
+    Raises MigrateError: ConnectError, ControlError, RoleError, JournalError, DriftError, StepError, LockError.
+    """
+    with session.connect(conninfo) as connection:
+        return apply_in(connection, chain, writer_role, owner, progress, patience)
+
+
+def apply_in(
+    connection: Connection[Any],
+    chain: Chain,
+    writer_role: str,
+    owner: str | None = None,
+    progress: Progress = silent,
+    patience: Patience = PATIENCE,
+) -> ApplyResult:
+    """As `apply_chain`, in a session that `session.connect` made."""
+    session.become_owner(connection)
+    _require_role(connection, writer_role)
+    connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (WRITER_ROLE_SETTING, writer_role))
+    with session.advisory_lock(connection, f"dataset {chain.dataset}", progress):
+        return _apply(connection, chain, _How(writer_role, owner, patience), progress)
+
+
+@dataclass(frozen=True)
+class _How:
+    writer_role: str
+    owner: str | None
+    patience: Patience
+
+
+def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progress) -> ApplyResult:
+    position = journal.read_position(connection, chain.dataset, chain.version)
+    files = journal.pending(position, chain)
+    _check_registration(connection, chain, how.writer_role)
+    guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
+    runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience)
+    entry = position.interrupted
+    for member in files:
+        resumed = entry is not None and entry.number == member.migration.number
+        progress(f"{chain.dataset} v{chain.version}: {member.name}{' (resumed)' if resumed else ''}")
+        runner.run(member, entry if resumed else None)
+    _renew_owner(connection, chain, how.owner)
+    return ApplyResult(chain.dataset, chain.version, tuple(member.name for member in files), chain.end)
+
+
+def _require_role(connection: Connection[Any], role: str) -> None:
+    if connection.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+        raise RoleError(
+            f"There is no role {role}, as which the dataset's sink would write.",
+            "The Pulumi program makes it: run `pulumi up` (or `sluice dev up`), or give the environment's --prefix.",
+        )
+
+
+def _check_registration(connection: Connection[Any], chain: Chain, writer_role: str) -> None:
+    """One database serves one environment: a dataset that is there already has the same writer role."""
+    row = connection.execute(
+        "SELECT writer_role::text FROM sluice.datasets WHERE dataset = %s", (chain.dataset,)
+    ).fetchone()
+    if row is not None and row[0] != writer_role:
+        raise JournalError(
+            f"{chain.dataset} is registered for the writer role {row[0]}, not {writer_role}.",
+            "Two environments may not share a database; check --prefix (or --stack) and the database.",
+        )
+
+
+def _renew_owner(connection: Connection[Any], chain: Chain, owner: str | None) -> None:
+    if owner is not None:
+        connection.execute(
+            "UPDATE sluice.datasets SET owner = %s WHERE dataset = %s AND owner <> %s",
+            (owner, chain.dataset, owner),
+        )
+
+
+def status(conninfo: ConnInfo, chain: Chain) -> Status:
+    """Where the chain stands; reads only. Raises MigrateError where that cannot be told."""
+    with session.connect(conninfo) as connection:
+        session.become_owner(connection)
+        return status_in(connection, chain)
+
+
+def status_in(connection: Connection[Any], chain: Chain) -> Status:
+    """As `status`, in a session that has become the owner."""
+    position = journal.read_position(connection, chain.dataset, chain.version)
+    names = {member.migration.number: member.name for member in chain.files}
+    finished = [entry for entry in position.entries if entry.finished]
+    applied = tuple(names.get(entry.number, f"{entry.number:04d}") for entry in finished)
+    try:
+        waiting = tuple(member.name for member in journal.pending(position, chain))
+    except JournalError as error:
+        return Status(chain.dataset, chain.version, applied, (), trouble=(str(error),))
+    return Status(chain.dataset, chain.version, applied, waiting, _drift(connection, chain, position))
+
+
+def _drift(connection: Connection[Any], chain: Chain, position: Position) -> tuple[str, ...]:
+    live = catalog.read(connection, relation_of(chain))
+    return tuple(drift(live, position, journal.server_major(connection), journal.tolerated(position, chain)))
+
+
+__all__ = [
+    "ApplyResult",
+    "ControlResult",
+    "MigrateError",
+    "Status",
+    "apply_chain",
+    "apply_control",
+    "apply_in",
+    "status",
+    "status_in",
+]

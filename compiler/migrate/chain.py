@@ -1,0 +1,268 @@
+"""A dataset's chain of migration files: reading it, and everything that can be wrong with it. No driver is imported.
+
+    datasets/<name>/migrations/v<version>/NNNN_<what>.sql  table.json  chain.lock
+    datasets/<name>/history.json
+
+Position is the order of the files; fingerprints and hashes only guard it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.canonical import sha256_bytes
+from compiler.dataset import Dataset
+from compiler.migrate import files, history, table_json
+from compiler.migrate.difference import table_differences
+from compiler.migrate.history import HistoryEntry, read_history
+from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile
+from compiler.migrate.refusals import refusals
+from compiler.problems import Finding, Severity
+from compiler.table import ABSENT_FINGERPRINT, Table, table_of
+
+__all__ = [
+    "Chain",
+    "ChainError",
+    "HistoryEntry",
+    "chain_findings",
+    "read_chain",
+    "read_history",
+    "version_folder",
+]
+
+LOCK = "chain.lock"
+TABLE = "table.json"
+_RESTORE = "Restore the file from git; a new change is a new migration, made by `sluice plan`."
+
+
+class ChainError(Exception):
+    """The chain's files contradict each other; `findings` says how, each with its file."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(f"{finding.file}: {finding.message}" for finding in self.findings))
+
+
+def version_folder(folder: Path, version: int) -> Path:
+    """Where the chain of one version lies in a dataset's folder."""
+    return folder / "migrations" / f"v{version}"
+
+
+def lock_line(name: str, sha256: str) -> str:
+    """chain.lock's one line: the last file and its hash, so that two branches' plans conflict in git."""
+    return f"{name} {sha256}\n"
+
+
+def read_chain(folder: Path, dataset: str, version: int) -> Chain | None:
+    """The chain of a dataset's version; None where none is planned yet. Raises ChainError where it is not whole."""
+    found = _read(folder, dataset, version)
+    if found.findings:
+        raise ChainError(found.findings)
+    return found.chain
+
+
+def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
+    """What is wrong with the dataset's chain and history, and whether they have come to the manifest.
+
+    No chain yet is a warning; all else is an error.
+    """
+    table = table_of(dataset)
+    yield from (_refused(text) for text in refusals(table))
+    found = _read(folder, dataset.name, dataset.version, expected=table)
+    yield from found.findings
+    if found.findings:
+        return
+    if found.chain is None:
+        yield _missing(dataset, folder)
+    else:
+        yield from _behind(found.chain, table, folder)
+    entries, damaged = _history(folder, known=dataset)
+    yield from damaged
+    if found.chain is not None and not damaged:
+        yield from _history_behind(dataset, entries, folder)
+
+
+@dataclass(frozen=True)
+class _Found:
+    chain: Chain | None
+    findings: tuple[Finding, ...]
+
+
+def _read(folder: Path, dataset: str, version: int, expected: Table | None = None) -> _Found:
+    place = version_folder(folder, version)
+    names = _names(place)
+    migrations = [name for name in names if name.endswith(".sql")]
+    if not migrations and TABLE not in names and LOCK not in names:
+        return _Found(None, ())
+    findings: list[Finding] = []
+    members = [member for name in migrations if (member := _file(f"{place}/{name}", name, findings))]
+    findings += _order(members, dataset, version, place)
+    table = _table(place, findings, expected)
+    if findings or table is None:
+        return _Found(None, tuple(findings))
+    chain = Chain(dataset, version, tuple(members), table)
+    findings += [*_ends(chain, place), *_lock(chain, place)]
+    return _Found(None if findings else chain, tuple(findings))
+
+
+def _names(place: Path) -> list[str]:
+    """What lies in the folder, sorted; nothing where there is none."""
+    try:
+        return sorted(entry.name for entry in os.scandir(place))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _bytes(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 - thousands of small files: a Path for each costs more than reading it
+        return file.read()
+
+
+def _file(path: str, name: str, findings: list[Finding]) -> ChainFile | None:
+    numbered = files.NAME.fullmatch(name)
+    if numbered is None:
+        findings.append(
+            _error(
+                path,
+                "chain-file",
+                "The name is not NNNN_<what>.sql.",
+                "Remove the file, or restore its name.",
+            )
+        )
+        return None
+    try:
+        data = _bytes(path)
+        migration = files.read(data.decode())
+    except files.EditedError as error:
+        findings.append(_error(path, "chain-edited", f"The SQL was edited: {error}.", _RESTORE))
+    except (files.FileError, UnicodeDecodeError) as error:
+        findings.append(_error(path, "chain-file", f"Not a migration file: {error}.", _RESTORE))
+    else:
+        if migration.number == int(numbered[1]):
+            return ChainFile(name, migration, sha256_bytes(data), path)
+        message = f"The header says migration {migration.number:04d}."
+        findings.append(_error(path, "chain-file", message, _RESTORE))
+    return None
+
+
+def _order(members: list[ChainFile], dataset: str, version: int, place: Path) -> Iterator[Finding]:
+    """Each file is this dataset's and version's, numbered without a gap, and follows the one before it."""
+    if not members:
+        yield _error(place / LOCK, "chain-order", "There is no migration file beside it.", _RESTORE)
+    before, previous = ABSENT_FINGERPRINT, NO_PREVIOUS
+    for number, member in enumerate(members, start=1):
+        path, found = member.path, member.migration
+        if (found.dataset, found.version) != (dataset, version):
+            yield _error(
+                path,
+                "chain-dataset",
+                f"The file is for {found.dataset} v{found.version}, the folder for {dataset} v{version}.",
+                "Remove it, and run `sluice plan` for this dataset.",
+            )
+        if found.number != number:
+            yield _error(path, "chain-order", f"Expected migration {number:04d} here.", _RESTORE)
+        if found.previous != previous:
+            message = f"It follows a file with the hash {found.previous}; the one before it has {previous}."
+            yield _error(path, "chain-order", message, _RESTORE)
+        if found.before != before:
+            message = f"It starts from {found.before}; the one before it ends in {before}."
+            yield _error(path, "chain-order", message, _RESTORE)
+        before, previous = found.after, member.sha256
+
+
+def _table(place: Path, findings: list[Finding], expected: Table | None) -> Table | None:
+    """The chain's table; `expected` is the manifest's, whose text need not be parsed where it stands there."""
+    path = f"{place}/{TABLE}"
+    try:
+        text = _bytes(path).decode()
+        if expected and text == table_json.dumps(expected):
+            return expected
+        return table_json.loads(text)
+    except FileNotFoundError:
+        findings.append(_error(path, "chain-table", "The file is missing beside its migrations.", _RESTORE))
+    except (table_json.TableJsonError, UnicodeDecodeError) as error:
+        findings.append(_error(path, "chain-table", f"The file was edited or damaged: {error}.", _RESTORE))
+    return None
+
+
+def _ends(chain: Chain, place: Path) -> Iterator[Finding]:
+    if chain.table.fingerprint != chain.end:
+        message = f"Its fingerprint is {chain.table.fingerprint}; the last migration ends in {chain.end}."
+        yield _error(place / TABLE, "chain-table", message, _RESTORE)
+
+
+def _lock(chain: Chain, place: Path) -> Iterator[Finding]:
+    path = f"{place}/{LOCK}"
+    expected = lock_line(chain.files[-1].name, chain.files[-1].sha256)
+    try:
+        found = _bytes(path)
+    except FileNotFoundError:
+        yield _error(path, "chain-lock", "The file is missing beside its migrations.", _RESTORE)
+        return
+    if found != expected.encode():
+        message = f"It does not say `{expected.strip()}`: a migration was edited, added or removed by hand."
+        yield _error(path, "chain-lock", message, _RESTORE)
+
+
+def _behind(chain: Chain, table: Table, folder: Path) -> Iterator[Finding]:
+    changes = () if chain.table == table else table_differences(chain.table, table)
+    if changes:
+        yield _error(
+            version_folder(folder, chain.version) / TABLE,
+            "chain-behind",
+            f"The manifest's table is not the one that the chain ends in: {'; '.join(changes)}.",
+            f"Run `sluice plan {chain.dataset}`.",
+        )
+
+
+def history_findings(folder: Path) -> Iterator[Finding]:
+    """Where history.json is not as it was written."""
+    yield from _history(folder)[1]
+
+
+def _history(
+    folder: Path, known: Dataset | None = None
+) -> tuple[tuple[HistoryEntry, ...], tuple[Finding, ...]]:
+    """The entries and what is wrong with them; `known` spares an entry that equals the present one its hash."""
+    path = folder / history.FILE
+    present = history.entry_of(known) if known else None
+    try:
+        entries = read_history(folder, present)
+    except history.HistoryError as error:
+        return (), (_error(path, "history-edited", f"The history was edited or damaged: {error}.", _RESTORE),)
+    return entries, tuple(
+        _error(path, "history-edited", f"Entry {number} was edited: {problem}.", _RESTORE)
+        for number, problem in history.edited(entries, present)
+    )
+
+
+def _history_behind(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder: Path) -> Iterator[Finding]:
+    if history.appended(entries, dataset) != entries:
+        yield _error(
+            folder / history.FILE,
+            "history-behind",
+            f"There is no entry for the present record schema, {dataset.record_sha256}.",
+            f"Run `sluice plan {dataset.name}`.",
+        )
+
+
+def _missing(dataset: Dataset, folder: Path) -> Finding:
+    return Finding(
+        pointer=(),
+        rule="chain-missing",
+        message=f"There is no migration for {dataset.name} v{dataset.version} yet.",
+        fix=f"Run `sluice plan {dataset.name}`.",
+        severity=Severity.WARNING,
+        file=str(version_folder(folder, dataset.version)),
+    )
+
+
+def _refused(text: str) -> Finding:
+    return Finding((), "table-text", text, "Choose another spelling in the manifest.")
+
+
+def _error(path: Path | str, rule: str, message: str, fix: str) -> Finding:
+    return Finding((), rule, message, fix, file=str(path))

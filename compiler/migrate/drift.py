@@ -1,0 +1,63 @@
+"""The guard: the live table is the one that the journal says it left, object by object, or nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import Connection
+
+from compiler.canonical import Json
+from compiler.migrate import catalog
+from compiler.migrate.catalog import Live, Relation
+from compiler.migrate.difference import differences
+from compiler.migrate.errors import DriftError
+from compiler.migrate.journal import Position, server_major
+from compiler.table import ABSENT_FINGERPRINT
+
+
+def guard(
+    connection: Connection[Any], relation: Relation, position: Position, tolerated: frozenset[str]
+) -> Live | None:
+    """The live table, proven to be what the journal expects. Raises DriftError naming what differs."""
+    live = catalog.read(connection, relation)
+    objects = tuple(drift(live, position, server_major(connection), tolerated))
+    if objects:
+        raise DriftError(str(relation), objects)
+    return live
+
+
+def drift(live: Live | None, position: Position, major: int, tolerated: frozenset[str]) -> Iterator[str]:
+    """How the live table differs from the one that the journal's last finished step left.
+
+    `tolerated` are the fingerprints that an interrupted step may have left instead.
+    """
+    snapshot = position.snapshot
+    if live and snapshot and live.shape.fingerprint in tolerated:
+        yield from live.odd
+        yield from _edited(snapshot.deparsed.value, live.deparsed.value) if snapshot.major == major else ()
+        return
+    found = live.shape.document.value if live else None
+    changes = differences(snapshot.shape.value if snapshot else None, found)
+    yield from changes
+    yield from live.odd if live else ()
+    fingerprint = live.shape.fingerprint if live else ABSENT_FINGERPRINT
+    if not changes and fingerprint != position.fingerprint:
+        yield f"the fingerprint is {fingerprint}, and the journal says {position.fingerprint}"
+    # Another major version may write the same thing differently; its texts are no evidence.
+    if live and snapshot and snapshot.major == major:
+        yield from _edited(snapshot.deparsed.value, live.deparsed.value)
+
+
+def _edited(old: Json, new: Json) -> Iterator[str]:
+    """Objects on both sides whose text the server now writes differently: the ids in their names no longer hold."""
+    for kind, many in (
+        ("default of column", "defaults"),
+        ("constraint", "constraints"),
+        ("index", "indexes"),
+    ):
+        for name in sorted(old[many].keys() & new[many].keys()):
+            if old[many][name] != new[many][name]:
+                yield f"{kind} {name} was edited: {new[many][name]}, not {old[many][name]}"
+    if old["view"] and new["view"] and old["view"] != new["view"]:
+        yield f"view was edited: {' '.join(new['view'].split())}"

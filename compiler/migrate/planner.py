@@ -1,0 +1,120 @@
+"""Manifest's table against the chain's end -> what to write. Pure: the same input gives the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.canonical import sha256_bytes
+from compiler.migrate import files
+from compiler.migrate.change import change, unplanned
+from compiler.migrate.difference import table_differences
+from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile, Migration, Phase, Step
+from compiler.migrate.refusals import refusals
+from compiler.migrate.slug import slug
+from compiler.migrate.steps import comment, create_index, create_table, create_view, move_view, register
+from compiler.migrate.steps.register import Registration
+from compiler.table import ABSENT_FINGERPRINT, Table, comments
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The chain ends in the manifest's table."""
+
+
+@dataclass(frozen=True)
+class Create:
+    """The first migration of a version; `file` is the chain's first member and `text` its bytes."""
+
+    file: ChainFile
+    text: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """The next migration of a version; `table` is the Table that the chain then ends in."""
+
+    file: ChainFile
+    text: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What cannot be planned: each reason by name, and the way out."""
+
+    reasons: tuple[str, ...]
+    way_out: str
+
+
+Plan = Nothing | Create | Change | Refused
+
+
+def plan(chain: Chain | None, table: Table, registration: Registration) -> Plan:
+    """What takes the chain's end to `table`."""
+    unsayable = refusals(table)
+    if unsayable:
+        return Refused(unsayable, "Choose another spelling in the manifest.")
+    if chain is None:
+        return _create(table, registration)
+    if not table_differences(chain.table, table):
+        return Nothing()
+    reasons = unplanned(chain.table, table)
+    return _refused(chain, reasons) if reasons else _change(chain, table)
+
+
+def _create(table: Table, registration: Registration) -> Create:
+    migration = Migration(
+        number=1,
+        dataset=registration.dataset,
+        version=registration.version,
+        phase=Phase.EXPAND,
+        before=ABSENT_FINGERPRINT,
+        after=table.fingerprint,
+        previous=NO_PREVIOUS,
+        steps=creation(table, registration),
+    )
+    return Create(*_written(migration, "create"))
+
+
+def creation(table: Table, registration: Registration) -> tuple[Step, ...]:
+    """The steps from no table to `table`, in the order in which they run."""
+    steps = [create_table.step(table)]
+    state = create_table.after(table)
+    for index in table.indexes:
+        steps.append(create_index.step(state, index))
+        state = create_index.after(state, index)
+    if comments(table):
+        steps.append(comment.step(state, table))
+        state = comment.after(state, table)
+    view = create_view if registration.version == 1 else move_view
+    steps.append(view.step(state, table))
+    return (*steps, register.step(table, registration))
+
+
+def _change(chain: Chain, table: Table) -> Change:
+    steps, end = change(chain.table, table)
+    last = chain.files[-1]
+    migration = Migration(
+        number=last.migration.number + 1,
+        dataset=chain.dataset,
+        version=chain.version,
+        phase=Phase.EXPAND,
+        before=chain.end,
+        after=end.fingerprint,
+        previous=last.sha256,
+        steps=steps,
+    )
+    return Change(*_written(migration, slug(chain.table, table)), end)
+
+
+def _written(migration: Migration, name: str) -> tuple[ChainFile, str]:
+    text = files.write(migration)
+    return ChainFile(files.file_name(migration, name), migration, sha256_bytes(text.encode())), text
+
+
+def _refused(chain: Chain, reasons: tuple[str, ...]) -> Refused:
+    return Refused(
+        reasons,
+        "This release does not plan these changes of a table that is there. "
+        f"Undo them, or set `version` to {chain.version + 1}: a new version is a table of its own.",
+    )

@@ -1,0 +1,107 @@
+"""A dataset's next files: what `sluice plan` would write, as values, and the writing of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+from compiler.dataset import Dataset
+from compiler.migrate import history, table_json
+from compiler.migrate.chain import (
+    LOCK,
+    TABLE,
+    ChainError,
+    history_findings,
+    lock_line,
+    read_chain,
+    read_history,
+    version_folder,
+)
+from compiler.migrate.model import ChainFile
+from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, plan
+from compiler.migrate.steps.register import Registration
+from compiler.table import Table, table_of
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file to be written, whole."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What planning a dataset came to; `files` in the order in which they are written, none where all is there."""
+
+    dataset: str
+    version: int
+    plan: Plan
+    files: tuple[NewFile, ...]
+
+
+def propose(dataset: Dataset, folder: Path) -> Proposal:
+    """Plan the dataset in its folder. Reads only. Raises ChainError where the chain or the history is not whole."""
+    chain = read_chain(folder, dataset.name, dataset.version)
+    damaged = tuple(history_findings(folder))
+    if damaged:
+        raise ChainError(damaged)
+    table = table_of(dataset)
+    planned = plan(chain, table, Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner))
+    files = _files(planned, table, dataset, folder)
+    return Proposal(dataset.name, dataset.version, planned, files)
+
+
+def write(proposal: Proposal) -> None:
+    """Write the files, each whole or not at all. The chain's lock comes last of its chain's: it vouches for the rest."""
+    for file in proposal.files:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        _write(file)
+
+
+def _files(planned: Plan, table: Table, dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+    match planned:
+        case Refused():
+            return ()
+        case Nothing():
+            return _history(dataset, folder)
+        case Create(file, text):
+            return _chain(dataset, folder, file, text, table)
+        case Change(file, text, end):
+            return _chain(dataset, folder, file, text, end)
+        case _:
+            assert_never(planned)
+
+
+def _chain(dataset: Dataset, folder: Path, file: ChainFile, text: str, table: Table) -> tuple[NewFile, ...]:
+    place = version_folder(folder, dataset.version)
+    return (
+        *_history(dataset, folder),
+        NewFile(place / file.name, text),
+        NewFile(place / TABLE, table_json.dumps(table)),
+        NewFile(place / LOCK, lock_line(file.name, file.sha256)),
+    )
+
+
+def _history(dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+    entries = read_history(folder)
+    new = history.appended(entries, dataset)
+    return () if new == entries else (NewFile(folder / history.FILE, history.dumps(new)),)
+
+
+def _write(file: NewFile) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(file.text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(file.path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,37 @@
+"""Names and literals as SQL text, through psycopg.sql, with no connection and no character that cannot be seen.
+
+A migration file is read by people and by line. So a literal never spans lines, and what does not print (line ends,
+other controls, bidirectional overrides) is written as an escape: the text that a reviewer sees is the text that runs.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+
+def identifier(*parts: str) -> str:
+    """A quoted, dotted name. Raises ValueError for a part that cannot be shown; `refusals` names it before."""
+    for part in parts:
+        if not part or not part.isprintable():
+            raise ValueError(f"{part!r} is no name that SQL text can show")
+    return sql.Identifier(*parts).as_string(None)
+
+
+def columns(names: tuple[str, ...]) -> str:
+    """Quoted names, comma-separated."""
+    return ", ".join(identifier(name) for name in names)
+
+
+def literal(text: str) -> str:
+    """A quoted string constant on one line."""
+    quoted = sql.Literal(text).as_string(None).strip()
+    if quoted[1:-1].isprintable():
+        return quoted
+    # Without a backslash in it, a constant means the same under the E prefix, which the escapes need.
+    escaped = quoted if quoted.startswith("E") else f"E{quoted}"
+    return "".join(char if char.isprintable() else _escape(char) for char in escaped)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

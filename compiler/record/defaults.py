@@ -1,0 +1,22 @@
+"""Is a column's default a value that the column takes?"""
+
+from __future__ import annotations
+
+import jsonschema_rs
+
+from compiler.canonical import Json
+from compiler.dataset import ColumnType
+from compiler.record.bundle import Bundle
+from compiler.record.domain import holder
+
+
+def default_fault(
+    value: Json, schema: Json, type_: ColumnType, *, rounds: bool, bundle: Bundle
+) -> str | None:
+    """Why the value is not admitted by the property's schema and its column's domain, or None."""
+    asked = {"allOf": [schema], "$defs": bundle.definitions}
+    own = jsonschema_rs.Draft202012Validator(asked, validate_formats=True, offline=True)
+    for validator in (own, holder(type_, rounds=rounds)):
+        if not validator.is_valid(value):
+            return next(error.message for error in validator.iter_errors(value))
+    return None

@@ -1,0 +1,27 @@
+"""What a manifest's JSON Schema cannot say: the meaning rules, each a small function that yields findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from compiler.manifest import RawManifest
+from compiler.problems import Finding
+from compiler.rules.collisions import CROSS_RULES
+from compiler.rules.identity import IDENTITY_RULES
+from compiler.rules.limits import LIMIT_RULES
+from compiler.rules.principals import PRINCIPAL_RULES
+from compiler.rules.record import RECORD_RULES
+
+__all__ = ["CROSS_RULES", "MEANING_RULES", "meaning_findings"]
+
+MEANING_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
+    *IDENTITY_RULES,
+    *RECORD_RULES,
+    *PRINCIPAL_RULES,
+    *LIMIT_RULES,
+)
+
+
+def meaning_findings(manifest: RawManifest) -> tuple[Finding, ...]:
+    """Every finding of every rule on one manifest of the right shape."""
+    return tuple(finding for rule in MEANING_RULES for finding in rule(manifest))

@@ -1,0 +1,18 @@
+"""`Pulumi.<stack>.yaml` -> `StackConfig`: what one environment gives the datasets, checked whole before anything else.
+
+source.py (YAML, places, the engine's values) -> shape.py (the JSON Schema) -> rules.py (meaning) -> config.py
+"""
+
+from compiler.stack.config import EMBEDDED, Database, Principal, StackConfig
+from compiler.stack.load import KEYS, LoadedStack, database_of, load_stack
+
+__all__ = [
+    "EMBEDDED",
+    "KEYS",
+    "Database",
+    "LoadedStack",
+    "Principal",
+    "StackConfig",
+    "database_of",
+    "load_stack",
+]

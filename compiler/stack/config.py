@@ -1,0 +1,76 @@
+"""The stack's configuration as frozen values: what one environment gives the datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+EMBEDDED = "embedded"  # the stack of `sluice dev up`: the only one that may bind "*" and talk without TLS
+EVERYONE = "*"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who a name of the manifests is here: a producer's IAM role, a reader's Postgres role, or both."""
+
+    aws_arn: str | None
+    postgres_role: str | None
+
+    @property
+    def aws_role_name(self) -> str | None:
+        """The role's bare name, without its path: what IAM attaches policies to."""
+        return self.aws_arn.rpartition("/")[2] if self.aws_arn else None
+
+    def named(self, name: str) -> Principal:
+        """The entry `"*"` for one name: `{name}` filled in."""
+        return Principal(
+            self.aws_arn.replace("{name}", name) if self.aws_arn else None,
+            self.postgres_role.replace("{name}", name) if self.postgres_role else None,
+        )
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the tables are. `admin` names where the deploying user's connection string is found, and never holds it."""
+
+    host: str
+    port: int
+    name: str
+    sslmode: str
+    superuser: bool
+    admin: str
+    password_rotation: int
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """One stack, complete. `name` is the stack's own (`Pulumi.<name>.yaml`), `environment` what events and tags say."""
+
+    name: str
+    environment: str
+    prefix: str
+    region: str
+    account: str
+    datasets: tuple[str, ...]
+    principals: tuple[tuple[str, Principal], ...]
+    database: Database
+    permissions_boundary: str | None
+    protect: bool
+
+    def selects(self, dataset: str) -> bool:
+        """Whether the stack deploys the dataset of that name."""
+        return any(fnmatchcase(dataset, pattern) for pattern in self.datasets)
+
+    def bind(self, name: str) -> Principal | None:
+        """Who a producer or reader of the manifests is here, or None where nothing binds the name."""
+        bound = dict(self.principals)
+        if name in bound:
+            return bound[name]
+        return bound[EVERYONE].named(name) if EVERYONE in bound else None
+
+    def principal(self, name: str) -> Principal:
+        """As `bind`, for a name that `LoadedStack.serves` found bound. Raises KeyError."""
+        found = self.bind(name)
+        if found is None:
+            raise KeyError(name)
+        return found

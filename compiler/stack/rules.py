@@ -1,0 +1,108 @@
+"""What the schema cannot say of a stack's configuration, alone and together with its datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from compiler import names
+from compiler.canonical import Json
+from compiler.dataset import Dataset
+from compiler.problems import Finding
+from compiler.stack.config import EMBEDDED, EVERYONE, StackConfig
+from compiler.suggest import fix_for, quoted
+
+
+def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    """Findings on values of the right shape, defaults filled in."""
+    yield from _plain_connections(name, values["database"])
+    account = values["allowed_account_ids"][0]
+    for who, entry in values["principals"].items():
+        yield from _everyone(name, who)
+        yield from _placeholders(who, entry)
+        if "aws" in entry:
+            yield from _account(who, entry["aws"], account)
+
+
+def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Finding]:
+    if database["sslmode"] == "disable" and name != EMBEDDED:
+        message = f"connections without TLS are for the stack {quoted(EMBEDDED)} only."
+        yield Finding(("database", "sslmode"), "stack-plain-connection", message, 'Write "verify-full".')
+
+
+def _everyone(name: str, who: str) -> Iterator[Finding]:
+    if who == EVERYONE and name != EMBEDDED:
+        message = (
+            f'only the stack {quoted(EMBEDDED)} may bind "*": elsewhere each producer and reader is named.'
+        )
+        fix = "Replace it by one entry for each producer and reader."
+        yield Finding(("principals", who), "stack-binds-everyone", message, fix)
+
+
+def _placeholders(who: str, entry: Mapping[str, str]) -> Iterator[Finding]:
+    for kind, value in entry.items():
+        rest = value.replace("{name}", "") if who == EVERYONE else value
+        if "{" in rest or "}" in rest:
+            message = f'{quoted(value)} has a placeholder; only the entry "*" may, and only {{name}}.'
+            yield Finding(("principals", who, kind), "stack-placeholder", message, "Write the whole name.")
+
+
+def _account(who: str, arn: str, account: str) -> Iterator[Finding]:
+    found = arn.split(":")[4]
+    if found != account:
+        message = f"{quoted(arn)} is in account {found}, the stack in {account}: producers of another account are not supported yet."
+        fix = f"Bind {quoted(who)} to a role of account {account}."
+        yield Finding(("principals", who, "aws"), "stack-not-yet", message, fix)
+
+
+def dataset_findings(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:
+    """What the stack lacks for the datasets: patterns that name none, producers and readers that nobody is."""
+    for number, pattern in enumerate(stack.datasets):
+        yield from _pattern(number, pattern, datasets)
+    ours = _own_roles(stack, datasets)
+    for dataset in datasets:
+        if stack.selects(dataset.name):
+            yield from _producers(stack, dataset)
+            yield from _readers(stack, dataset, ours)
+
+
+def _pattern(number: int, pattern: str, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:
+    known = [dataset.name for dataset in datasets]
+    if not any(fnmatchcase(name, pattern) for name in known):
+        fix = fix_for(pattern, known, "Add the dataset, or remove the pattern.")
+        message = f"no dataset is named {quoted(pattern)}."
+        yield Finding(("datasets", number), "stack-names-no-dataset", message, fix)
+
+
+def _producers(stack: StackConfig, dataset: Dataset) -> Iterator[Finding]:
+    for name in dataset.producers:
+        bound = stack.bind(name)
+        if bound is None or bound.aws_arn is None:
+            message = f"producer {quoted(name)} of dataset {dataset.name} is bound to no IAM role."
+            yield _unbound(stack, name, message, "aws: <ARN of an IAM role>")
+
+
+def _readers(stack: StackConfig, dataset: Dataset, ours: frozenset[str]) -> Iterator[Finding]:
+    for name in dataset.readers:
+        bound = stack.bind(name)
+        if bound is None or bound.postgres_role is None:
+            message = f"reader {quoted(name)} of dataset {dataset.name} is bound to no Postgres role."
+            yield _unbound(stack, name, message, "postgres: <role>")
+        elif bound.postgres_role in ours:
+            message = f"reader {quoted(name)} is bound to {quoted(bound.postgres_role)}, a role that the stack itself makes."
+            fix = "Bind it to a role of the reader's own."
+            yield Finding(("principals", name, "postgres"), "stack-reader-is-ours", message, fix)
+
+
+def _unbound(stack: StackConfig, name: str, message: str, entry: str) -> Finding:
+    known = [who for who, _ in stack.principals if who != EVERYONE]
+    if name in known:
+        return Finding(("principals", name), "stack-unbound", message, f"Add {entry} to the entry.")
+    fix = fix_for(name, known, f"Add to sluice:principals: {name}: {{{entry}}}.")
+    return Finding(("principals",), "stack-unbound", message, fix)
+
+
+def _own_roles(stack: StackConfig, datasets: tuple[Dataset, ...]) -> frozenset[str]:
+    makers = (names.writer_role, names.reader_role, names.sink_login)
+    made = {make(stack.prefix, dataset.name) for dataset in datasets for make in makers}
+    return frozenset(made | {names.OWNER_ROLE, names.SINK_GROUP_ROLE})

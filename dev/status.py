@@ -1,0 +1,146 @@
+"""What runs of an embedded environment, and what stands in its queues and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
+from psycopg import sql
+
+from dev.emulator.client import session
+from dev.emulator.launch import Emulator
+from dev.emulator.state import EmulatorState
+from dev.outputs import OUTPUTS
+from dev.postgres import Address, PostgresServer
+from dev.sinks import RunningSink, Sinks
+from dev.state import Paths, read_json
+
+VISIBLE, IN_FLIGHT = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the environment: what it is, whether it runs, its pid and port while it does."""
+
+    name: str
+    running: bool
+    pid: int | None
+    port: int | None = None
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """One dataset: the plan that it should run, its sink, its queues, and its table's rows (all None if unknown)."""
+
+    dataset: str
+    plan_sha256: str
+    sink: Process
+    visible: int | None
+    in_flight: int | None
+    dead_letters: int | None
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole environment. `up`: an `up` came to its end, so everything here should run."""
+
+    up: bool
+    servers: tuple[Process, ...]
+    datasets: tuple[DatasetStatus, ...]
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Servers and sinks."""
+        return (*self.servers, *(dataset.sink for dataset in self.datasets))
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether something runs although no `up` came to its end."""
+        return not self.up and any(process.running for process in self.processes)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What should run and does not."""
+        if not self.up and not self.broken_off:
+            return ()
+        return tuple(process.name for process in self.processes if not process.running)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that should run does."""
+        return not self.missing and not self.broken_off
+
+
+def status(paths: Paths) -> Status:
+    """Look at the processes, the queues and the tables; changes nothing."""
+    emulator, postgres = Emulator(paths), PostgresServer(paths).status()
+    state = emulator.status()
+    servers = (
+        Process(
+            "postgres", postgres.running, postgres.pid, postgres.address.port if postgres.address else None
+        ),
+        Process("emulator", state is not None, emulator.pid(), _port(state)),
+    )
+    outputs = read_json(paths.root / OUTPUTS)
+    declared = outputs["datasets"] if outputs else {}
+    sinks = {sink.dataset: sink for sink in Sinks(paths).known()}
+    datasets = tuple(
+        _dataset(name, exported, sinks.get(name), state, postgres.address)
+        for name, exported in sorted(declared.items())
+    )
+    return Status(outputs is not None, servers, datasets)
+
+
+def _port(state: EmulatorState | None) -> int | None:
+    return int(state.endpoint_url.rpartition(":")[2]) if state else None
+
+
+def _dataset(
+    name: str,
+    exported: Mapping[str, Any],
+    sink: RunningSink | None,
+    emulator: EmulatorState | None,
+    address: Address | None,
+) -> DatasetStatus:
+    running = sink is not None and sink.is_alive and sink.plan_sha256 == exported["plan_sha256"]
+    buffer = _depth(emulator, exported["buffer_url"])
+    dead = _depth(emulator, exported["dead_letter_url"])
+    return DatasetStatus(
+        dataset=name,
+        plan_sha256=exported["plan_sha256"],
+        sink=Process(f"sink {name}", running, sink.process.pid if sink and running else None),
+        visible=buffer[0] if buffer else None,
+        in_flight=buffer[1] if buffer else None,
+        dead_letters=sum(dead) if dead else None,
+        rows=_rows(address, exported["relation"]),
+    )
+
+
+def _depth(emulator: EmulatorState | None, queue_url: str) -> tuple[int, int] | None:
+    """Messages that are visible and in flight; None where the emulator does not answer or has no such queue."""
+    if emulator is None:
+        return None
+    client = session(emulator).client("sqs")
+    try:
+        answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[VISIBLE, IN_FLIGHT])
+    except (BotoCoreError, ClientError):
+        return None
+    found = answer["Attributes"]
+    return int(found[VISIBLE]), int(found[IN_FLIGHT])
+
+
+def _rows(address: Address | None, relation: str) -> int | None:
+    if address is None:
+        return None
+    schema, _, name = relation.partition(".")
+    count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))
+    try:
+        with psycopg.connect(**address.conninfo(), connect_timeout=5) as connection:
+            row = connection.execute(count).fetchone()
+    except psycopg.Error:
+        return None
+    return int(row[0]) if row else None

@@ -1,0 +1,1 @@
+"""The generic sink: one process, one dataset, one plan. `python -m sink_runtime --help` tells how to run it."""

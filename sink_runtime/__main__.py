@@ -1,0 +1,120 @@
+"""`python -m sink_runtime`: read the settings and the plan, put the parts together, and run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+
+from sink_runtime import logs, plans, settings, shutdown
+from sink_runtime.admission import Admission
+from sink_runtime.app import Sink
+from sink_runtime.aws import Aws
+from sink_runtime.collector import Collector
+from sink_runtime.custody import Custody
+from sink_runtime.database import Database
+from sink_runtime.deadletters import DeadLetters
+from sink_runtime.events import Publisher
+from sink_runtime.faults import FatalError
+from sink_runtime.gate import Gate
+from sink_runtime.patience import Patience, StoppingError
+from sink_runtime.plan import PlanError
+from sink_runtime.plans import Loaded
+from sink_runtime.settings import Settings, SettingsError
+from sink_runtime.sqs import SqsQueue, endpoint_of
+from sink_runtime.writer import Writer
+
+Log = structlog.typing.FilteringBoundLogger
+
+HELP = """exit codes:
+  0  asked to stop (SIGTERM, SIGINT), and the batch in hand was finished or given back
+  1  an error of the sink itself; the log has the traceback
+  2  settings missing or wrong: all of them are named on stderr
+  3  the plan cannot be read, is of another format, or is not the one its name says
+  4  deleting messages is denied: going on would write the same messages for ever
+
+Everything else (Postgres, its catalog, the buffer, the dead-letter queue, credentials) is waited for, and logged as
+"waiting" with the name of what is missing. The addresses come from the environment: """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sink until it is asked to stop; the exit code, as `--help` lists them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sink_runtime",
+        description="Write one dataset's buffered records to Postgres, by a compiled plan.",
+        epilog=HELP + ", ".join(settings.REQUIRED) + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--plan", help=f"file or s3://bucket/key; {settings.PLAN} where it is not given")
+    options = parser.parse_args(arguments)
+    try:
+        found = settings.read(os.environ, options.plan)
+        return _run(found, shutdown.on_signals(), logs.configure(found.log_format))
+    except SettingsError as error:
+        return _refuse(str(error), 2)
+    except PlanError as error:
+        return _refuse(str(error), 3)
+    except FatalError as error:
+        return _refuse(str(error), error.exit_code)
+    except StoppingError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last edge: told without the message, which may repeat a value
+        places = "".join(traceback.format_tb(error.__traceback__))
+        return _refuse(f"{type(error).__name__}\n{places}", 1)
+
+
+def _run(found: Settings, stop: threading.Event, log: Log) -> int:
+    patience = Patience(stop, log)
+    aws = Aws.of(found)
+    loaded = patience.until(lambda: plans.load(found.plan, aws))
+    if loaded.plan.publish_events and found.topic_arn is None:
+        raise SettingsError(f"{settings.TOPIC_ARN} is not set, and the plan publishes events")
+    log = log.bind(dataset=loaded.plan.dataset, version=loaded.plan.version)
+    log.info("started", plan=loaded.sha256, sink=sink_version())
+    patience = Patience.within(loaded.plan.visibility_timeout_seconds, stop, log)
+    assemble(found, loaded, aws, patience, log).run()
+    log.info("stopped")
+    return 0
+
+
+def assemble(found: Settings, loaded: Loaded, aws: Aws, patience: Patience, log: Log) -> Sink:
+    """The sink from its parts; nothing is connected yet."""
+    plan = loaded.plan
+    database = Database(found, plan, lambda: aws.secret(found.database_secret_arn))
+    buffer = SqsQueue(found.buffer_url, aws.wire(found.buffer_url, endpoint_of, "buffer"))
+    dead = SqsQueue(found.dead_letter_url, aws.wire(found.dead_letter_url, endpoint_of, "dead_letters"))
+    letters = DeadLetters(plan, loaded.sha256, sink_version())
+    publisher = None
+    if plan.publish_events and found.topic_arn:
+        publisher = Publisher(aws, found.topic_arn, plan, found.environment, log)
+    return Sink(
+        gate=Gate(database, plan, loaded.sha256),
+        collector=Collector(buffer, Admission(plan), plan, patience),
+        writer=Writer(plan, loaded.sha256),
+        custody=Custody(buffer, dead, letters, plan, patience, log),
+        publisher=publisher,
+        patience=patience,
+        log=log,
+    )
+
+
+def sink_version() -> str:
+    """The installed version, which dead letters carry."""
+    try:
+        return version("sluice")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _refuse(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"sink: {text}\n")
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

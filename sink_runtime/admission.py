@@ -1,0 +1,145 @@
+"""Message -> delivery: which of its records the effective schema admits, and why the others are not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+import jsonschema_rs
+
+from sink_runtime import decoder
+from sink_runtime.decoder import Json
+from sink_runtime.delivery import Delivery, Refused
+from sink_runtime.envelope import UUID_TEXT, Envelope, open_envelope
+from sink_runtime.plan import PlanColumn, SinkPlan
+from sink_runtime.queue import Received
+from sink_runtime.reasons import Reason, RejectedError, Rejection
+
+_TEXT_CHARACTERS = 200  # of a schema's own words in a rejection
+# Particulars of a broken rule that come from the schema; and names of unexpected fields, which come from the record.
+_SCHEMA_WORDS = frozenset({"limit", "property", "format", "pattern", "multiple_of", "types"})
+_FIELD_NAMES = frozenset({"unexpected"})
+
+
+class Admission:
+    """The plan's gatekeeper; made once, since it compiles the schema."""
+
+    def __init__(self, plan: SinkPlan) -> None:
+        self._plan = plan
+        self._schema = jsonschema_rs.Draft202012Validator(plan.effective, validate_formats=True)
+        self._doubles = _properties(plan, lambda column: column.type == "double precision")
+        self._confidential = _properties(plan, lambda column: column.confidential)
+
+    def read(self, message: Received) -> Delivery:
+        """Decode, open and judge one message; nothing is raised for what it holds."""
+        try:
+            return self._read(message)
+        except MemoryError:  # of the machine, not of the message: the sink ends, and the message comes again
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of ours that one message finds must not stop all others
+            return self._rejected_whole(message, Rejection(Reason.UNREADABLE, type(error).__name__))
+
+    def _read(self, message: Received) -> Delivery:
+        try:
+            decoded = decoder.decode(message.body, self._plan.max_message_bytes, self._plan.max_depth)
+            envelope = open_envelope(decoded.value, self._plan)
+        except RejectedError as error:
+            return self._rejected_whole(message, error.rejection)
+        return self._judge(message, envelope, inspect=decoded.inspect)
+
+    def _rejected_whole(self, message: Received, rejection: Rejection) -> Delivery:
+        refused = Refused(None, 0, rejection)
+        return Delivery(message, self._message_identity(message), None, (), (), (), (refused,))
+
+    def _judge(self, message: Received, envelope: Envelope, *, inspect: bool) -> Delivery:
+        admitted, indexes, refused = [], [], []
+        is_valid = self._schema.is_valid
+        for index, record in enumerate(envelope.records):
+            if (not inspect or self._fault(record) is None) and is_valid(record):
+                admitted.append(record)
+                indexes.append(index)
+            else:
+                refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))
+        return Delivery(
+            message=message,
+            identity=self._identity(message, envelope),
+            schema=envelope.schema,
+            records=admitted,
+            positions=[_position(envelope, index) for index in indexes] if envelope.origin else indexes,
+            indexes=indexes,
+            refused=refused,
+        )
+
+    def _identity(self, message: Received, envelope: Envelope) -> str:
+        if envelope.origin:
+            return envelope.origin.id
+        return envelope.id or self._message_identity(message)
+
+    def _message_identity(self, message: Received) -> str:
+        """The MessageId, which SQS makes as a uuid; any other service's becomes one."""
+        if UUID_TEXT.fullmatch(message.message_id):
+            return message.message_id.lower()
+        return str(uuid5(UUID(self._plan.dataset_uuid), message.message_id))
+
+    def _fault(self, record: Json) -> Rejection | None:
+        return decoder.fault_of(record, self._plan.max_depth) or self._double_fault(record)
+
+    def _double_fault(self, record: Json) -> Rejection | None:
+        """A number that its double precision column would turn into zero or infinity."""
+        for name in sorted(self._doubles) if isinstance(record, dict) else ():
+            value = record.get(name)
+            if isinstance(value, Decimal) and not _is_double(value):
+                text = "a double would make it zero or infinity"
+                return Rejection(Reason.NUMBER_OUT_OF_RANGE, text, pointer=_pointer([name]))
+        return None
+
+    def _why(self, record: Json, envelope: Envelope) -> Rejection:
+        fault = self._fault(record)
+        if fault:
+            return fault
+        try:
+            error = min(self._schema.iter_errors(record), key=lambda error: len(error.instance_path))
+        except ValueError:  # an error holds the value, and Python makes no int of over 4,300 digits
+            return Rejection(Reason.SCHEMA_VIOLATION, "a number of over 4,300 digits is not admitted")
+        text = self._rule(error)
+        if envelope.schema and envelope.schema not in self._plan.schemas:
+            text += "; the envelope names a schema that this plan does not know"
+        pointer = _pointer(self._shown(error.instance_path))
+        return Rejection(Reason.SCHEMA_VIOLATION, text, pointer)
+
+    def _rule(self, error: jsonschema_rs.ValidationError) -> str:
+        """The broken rule in the schema's own words, which hold nothing of the record but names of its fields."""
+        words = _SCHEMA_WORDS if self._is_confidential(error.instance_path) else _SCHEMA_WORDS | _FIELD_NAMES
+        particulars = sorted(error.kind.as_dict().items())
+        told = ", ".join(f"{name}: {value}" for name, value in particulars if name in words)
+        return f"{error.kind.name} ({told})"[:_TEXT_CHARACTERS] if told else error.kind.name
+
+    def _shown(self, path: list[str | int]) -> list[str | int]:
+        """The path as far as it may be told: keys within a confidential column are its values."""
+        return path[:1] if self._is_confidential(path) else path
+
+    def _is_confidential(self, path: list[str | int]) -> bool:
+        return bool(path) and path[0] in self._confidential
+
+
+def _position(envelope: Envelope, index: int) -> int:
+    return envelope.origin.position if envelope.origin else index
+
+
+def _properties(plan: SinkPlan, wanted: Callable[[PlanColumn], bool]) -> frozenset[str]:
+    """The JSON names of the wanted columns that come from a property."""
+    prefix = "property:"
+    found = (column.source for column in plan.columns if wanted(column) and column.source.startswith(prefix))
+    return frozenset(source.removeprefix(prefix) for source in found)
+
+
+def _is_double(number: Decimal) -> bool:
+    value = float(number)
+    return not math.isinf(value) and bool(value) == bool(number)
+
+
+def _pointer(path: list[str | int]) -> str:
+    """An RFC 6901 pointer; empty for the record itself."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)

@@ -1,0 +1,93 @@
+"""AWS as the sink sees it: credentials from botocore's chain (a container's included), one client at start.
+
+botocore refreshes the credentials; libcurl does the calls that count. Further clients are made when first needed, since
+each costs tens of milliseconds and megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import botocore
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sink_runtime.faults import Fault
+from sink_runtime.settings import Settings
+from sink_runtime.wire import Credentials, Wire
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
+
+
+class Aws:
+    """One process' access to AWS, in one region."""
+
+    def __init__(self, region: str, endpoint_url: str | None) -> None:
+        self._session = botocore.session.get_session()
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> Aws:
+        """The access that the settings describe."""
+        return cls(settings.region, settings.endpoint_url)
+
+    def client(self, service: str) -> Any:
+        """The one client of a service, with short timeouts and no retries of its own."""
+        if service not in self._clients:
+            config = Config(
+                connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
+            )
+            self._clients[service] = self._session.create_client(
+                service,
+                region_name=self._region,
+                endpoint_url=self._endpoint_url,
+                config=config,
+            )
+        return self._clients[service]
+
+    def credentials(self) -> Credentials:
+        """Credentials as they are now, refreshed where they are about to end. Raises Fault."""
+        try:
+            found = self._session.get_credentials()
+            frozen = found.get_frozen_credentials() if found else None
+        except BotoCoreError as error:
+            raise Fault("credentials", type(error).__name__) from error
+        if frozen is None or frozen.access_key is None or frozen.secret_key is None:
+            raise Fault("credentials", "no AWS credentials found", alarm=True)
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def wire(self, queue_url: str, endpoint: Callable[[str], str], dependency: str) -> Wire:
+        """A connection for the calls to one queue; `endpoint` finds the service's address in the queue's URL."""
+        address = self._endpoint_url or endpoint(queue_url)
+        return Wire(address, self._region, self.credentials, ca_file(), dependency)
+
+    def secret(self, arn: str) -> dict[str, str]:
+        """A secret's JSON object. Raises Fault."""
+        try:
+            answer = self.client("secretsmanager").get_secret_value(SecretId=arn)
+            document = json.loads(answer["SecretString"])
+            return {"username": document["username"], "password": document["password"]}
+        except (BotoCoreError, ClientError) as error:
+            raise Fault("secret", code_of(error), alarm=isinstance(error, ClientError)) from error
+        except (KeyError, TypeError, ValueError):
+            raise Fault("secret", "the secret is not {username, password}", alarm=True) from None
+
+
+def code_of(error: BotoCoreError | ClientError) -> str:
+    """The service's error code, or the kind of failure on the way there."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "ClientError"))
+    return type(error).__name__
+
+
+def ca_file() -> str:
+    """The certificates to trust: AWS_CA_BUNDLE, as AWS' own tools read it, or those that botocore brings."""
+    return os.environ.get("AWS_CA_BUNDLE") or str(Path(botocore.__file__).parent / "cacert.pem")

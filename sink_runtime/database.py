@@ -1,0 +1,112 @@
+"""The sink's one connection: its own login, and a session whose settings no role or database default can change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from sink_runtime.errors import Action, DatabaseFault, Diagnosis
+from sink_runtime.plan import SinkPlan
+from sink_runtime.settings import Settings
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30
+# Well under the statement's: whoever waits for a lock is not slow, and no record is to blame (55P03, not 57014).
+LOCK_SECONDS = 10
+FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+# Given at the start of the session, so they hold over ALTER ROLE ... SET and ALTER DATABASE ... SET.
+SESSION: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "search_path": "",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_min_messages": "warning",
+    # The write statement finds rows by the unique key only. A plan made while the table was tiny would scan it, and
+    # would be kept as the table grows; and its made-up cost must not set off the JIT compiler.
+    "enable_seqscan": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+
+class Database:
+    """Opens the connection and keeps it; `current` is None while there is none."""
+
+    def __init__(self, settings: Settings, plan: SinkPlan, secret: Callable[[], Mapping[str, str]]) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._secret = secret
+        self._login: Mapping[str, str] | None = None
+        self._refusals = 0
+        self.current: Connection | None = None
+
+    def connect(self) -> Connection:
+        """A fresh connection in place of the old one. Raises Fault.
+
+        A refused login drops the credentials, twice in a row, so that the next try fetches them again.
+        """
+        self.close()
+        if self._login is None:
+            self._login = self._secret()
+        try:
+            conninfo = make_conninfo("", **_arguments(self._settings, self._plan), **_login(self._login))
+            self.current = psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
+        except psycopg.Error as error:
+            raise self._refusal(error) from None
+        self._refusals = 0
+        return self.current
+
+    def close(self) -> None:
+        """Drop the connection, whatever its state."""
+        if self.current is not None:
+            self.current.close()
+            self.current = None
+
+    def _refusal(self, error: psycopg.Error) -> DatabaseFault:
+        if not _is_about_credentials(error):
+            return DatabaseFault.of(error, self._plan)
+        self._refusals += 1
+        if self._refusals <= FRESH_CREDENTIALS:
+            self._login = None
+        return DatabaseFault(Diagnosis(error.sqlstate or "28000", None, None), Action.CREDENTIALS)
+
+
+def _is_about_credentials(error: psycopg.Error) -> bool:
+    """Libpq gives no SQLSTATE for a connection that was never made: it tells that the server had asked for a password.
+
+    A server may also refuse after that for want of connections; then fetching the secret again was one call too many.
+    """
+    if error.sqlstate:
+        return error.sqlstate.startswith("28")
+    return bool(
+        getattr(error.pgconn, "used_password", False) or getattr(error.pgconn, "needs_password", False)
+    )
+
+
+def _login(secret: Mapping[str, str]) -> dict[str, str]:
+    return {"user": secret["username"], "password": secret["password"]}
+
+
+def _arguments(settings: Settings, plan: SinkPlan) -> dict[str, str | int]:
+    return {
+        "host": settings.database_host,
+        "port": settings.database_port,
+        "dbname": settings.database_name,
+        "sslmode": settings.database_sslmode,
+        "application_name": f"sluice sink {plan.dataset}",
+        "client_encoding": "UTF8",
+        "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": (STATEMENT_SECONDS + 10) * 1000,
+    }

@@ -1,0 +1,134 @@
+"""Body -> JSON value: strict, and with numbers that stay exact.
+
+What is validated is what is stored. So a body whose numbers might not survive a double is read with decimals, and
+what JSON parsers commonly let pass (NaN, a byte order mark, half a surrogate pair) is refused here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+import orjson
+
+from sink_runtime.reasons import Reason, RejectedError, Rejection
+
+Json = Any  # None | bool | int | float | Decimal | str | list[Json] | dict[str, Json]
+
+# A double gives back any decimal of up to 15 digits between 1e-99 and 1e99. A number of sixteen digits, a point among
+# them counted, or with an exponent of three, may not survive. To find one fast, a body is reduced to its shape: digits
+# and points become 0, what stands before a number becomes a comma. A find within a string only costs time.
+_SHAPE = bytes.maketrans(b"123456789.E+:[ \t\r\n", b"0000000000e-,,,,,,")
+_LONG = (b"," + b"0" * 16, b",-" + b"0" * 16)
+_EXPONENTS = (b"0e000", b"0e-000")
+_EXPONENT = re.compile(rb",-?0+e-?000")
+_NUL = b"\\u0000"
+_SAFE_DIGITS = 18  # an int of so many characters fits 64 bits, which is what orjson writes
+
+# Of Postgres' numeric: digits before the point, and after it.
+_NUMERIC_WEIGHT = 131_072
+_NUMERIC_SCALE = 16_383
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A body's value. `inspect` asks for `fault_of` on each record: something in the body may not be storable."""
+
+    value: Json
+    inspect: bool
+
+
+def decode(body: bytes, max_bytes: int, max_depth: int) -> Decoded:
+    """The body's JSON value. Raises RejectedError where the body is too large, wrongly encoded or not JSON."""
+    if len(body) > max_bytes:
+        raise RejectedError(
+            Reason.BODY_TOO_LARGE, f"the body has {len(body)} bytes, the limit is {max_bytes}"
+        )
+    may_be_deep = body.count(b"[") + body.count(b"{") > max_depth
+    if not _may_be_inexact(body):
+        with suppress(orjson.JSONDecodeError):
+            return Decoded(orjson.loads(body), inspect=may_be_deep or _NUL in body)
+    return Decoded(_exactly(body), inspect=True)
+
+
+def _may_be_inexact(body: bytes) -> bool:
+    shape = b"," + body.translate(_SHAPE)
+    if any(run in shape for run in _LONG):
+        return True
+    # Nearly every uuid has an exponent's look about it; the slower search tells.
+    return any(run in shape for run in _EXPONENTS) and _EXPONENT.search(shape) is not None
+
+
+def _exactly(body: bytes) -> Json:
+    """The value with decimals where a number needs them; also the judge of what orjson refused."""
+    try:
+        value = json.loads(
+            body.decode(), parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
+        )
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeDecodeError as error:
+        raise RejectedError(Reason.INVALID_ENCODING, f"byte {error.start} is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise RejectedError(Reason.INVALID_ENCODING, "a string holds half a surrogate pair") from None
+    except json.JSONDecodeError as error:
+        reason = Reason.INVALID_ENCODING if body.startswith(b"\xef\xbb\xbf") else Reason.NOT_JSON
+        raise RejectedError(reason, f"{error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise RejectedError(Reason.TOO_DEEP, "the body is nested too deeply to be read") from None
+    return value
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _SAFE_DIGITS else Decimal(text)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no decimal has; the record's fault is found by `fault_of`
+        return Decimal("Infinity")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise RejectedError(Reason.NOT_JSON, f"{name} is not JSON")
+
+
+def fault_of(record: Json, max_depth: int) -> Rejection | None:
+    """What no column and no jsonb can hold: U+0000, numbers beyond numeric, nesting deeper than `max_depth`."""
+    level = [record]
+    for _ in range(max_depth + 1):
+        containers = []
+        for value in level:
+            if isinstance(value, dict | list):
+                containers.append(value)
+            elif fault := _scalar_fault(value):
+                return fault
+        if not containers:
+            return None
+        level = []
+        for container in containers:
+            if isinstance(container, dict):
+                level += container  # its keys, strings like any other
+                level += container.values()
+            else:
+                level += container
+    return Rejection(Reason.TOO_DEEP, f"the record is nested deeper than {max_depth}")
+
+
+def _scalar_fault(value: Json) -> Rejection | None:
+    if isinstance(value, str) and "\0" in value:
+        return Rejection(Reason.NUL_CHARACTER, "a string or key holds U+0000")
+    if isinstance(value, Decimal) and not _is_numeric(value):
+        return Rejection(Reason.NUMBER_OUT_OF_RANGE, "a number is beyond what numeric holds")
+    return None
+
+
+def _is_numeric(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return False
+    return number.adjusted() < _NUMERIC_WEIGHT and -exponent <= _NUMERIC_SCALE

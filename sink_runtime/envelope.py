@@ -1,0 +1,93 @@
+"""JSON value -> envelope: which records a body carries, and what it says of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sink_runtime.decoder import Json
+from sink_runtime.plan import SinkPlan
+from sink_runtime.reasons import Reason, RejectedError
+
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FIELDS = frozenset({"dataset", "id", "schema", "records", "origin"})
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The identity that a dead-lettered record had; it keeps it when it is sent again."""
+
+    id: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A body's records. `id` is the producer's own batch id, `schema` the hash it built against, `origin` a dead
+    letter's identity; each may be absent.
+    """
+
+    records: list[Json]
+    id: str | None = None
+    schema: str | None = None
+    origin: Origin | None = None
+
+
+def open_envelope(value: Json, plan: SinkPlan) -> Envelope:
+    """The envelope of a decoded body. Raises RejectedError where it is none, or is another dataset's.
+
+    With `buffer_format` "record" a body is one bare record; a dead letter of this dataset is an envelope there too,
+    so that it can be sent again.
+    """
+    if is_bare(value, plan):
+        return Envelope([value])
+    if not isinstance(value, dict) or "dataset" not in value or "records" not in value:
+        raise _refusal("an envelope is an object with `dataset` and `records`")
+    if value["dataset"] != plan.dataset:
+        raise RejectedError(Reason.WRONG_DATASET, f"the envelope is not for {plan.dataset}")
+    if unknown := value.keys() - _FIELDS:
+        raise _refusal(f"an envelope has no field {min(unknown)[:64]!r}")
+    return Envelope(
+        records=_records(value["records"]),
+        id=_uuid(value["id"], "id") if "id" in value else None,
+        schema=_schema(value.get("schema")),
+        origin=_origin(value["origin"], value["records"]) if "origin" in value else None,
+    )
+
+
+def is_bare(value: Json, plan: SinkPlan) -> bool:
+    """Whether a body's value is one bare record, with no envelope around it."""
+    if plan.buffer_format != "record":
+        return False
+    is_dead_letter = isinstance(value, dict) and {"origin", "records"} <= value.keys()
+    return not (is_dead_letter and value.get("dataset") == plan.dataset)
+
+
+def _records(value: Json) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise _refusal("`records` is not an array of at least one record")
+    return value
+
+
+def _uuid(value: Json, name: str) -> str:
+    if not isinstance(value, str) or not UUID_TEXT.fullmatch(value):
+        raise _refusal(f"`{name}` is not a uuid")
+    return value.lower()
+
+
+def _schema(value: Json) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise _refusal("`schema` is not a string")
+    return value
+
+
+def _origin(value: Json, records: list[Any]) -> Origin:
+    position = value.get("position") if isinstance(value, dict) else None
+    if type(position) is not int or not 0 <= position < 2**31 or len(records) != 1:
+        raise _refusal("`origin` is not that of one record")
+    return Origin(_uuid(value.get("id"), "origin.id"), position)
+
+
+def _refusal(text: str) -> RejectedError:
+    return RejectedError(Reason.NOT_AN_ENVELOPE, text)

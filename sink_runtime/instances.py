@@ -1,0 +1,31 @@
+"""`sluice.sink_instances`: which sinks run, each with its plan. Deployments and contract migrations read it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from sink_runtime.database import Connection
+from sink_runtime.plan import SinkPlan
+
+_REGISTER = """
+INSERT INTO sluice.sink_instances (dataset, instance, plan_sha256, version) VALUES ($1, $2, $3, $4)
+ON CONFLICT (dataset, instance) DO UPDATE
+SET plan_sha256 = excluded.plan_sha256, version = excluded.version, started_at = now(), last_seen = now()
+"""
+_SEEN = "UPDATE sluice.sink_instances SET last_seen = now() WHERE dataset = $1 AND instance = $2"
+
+
+def instance_name() -> str:
+    """This process among the sinks: the host's name (a container's id) and the process' number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def register(connection: Connection, plan: SinkPlan, plan_sha256: str, instance: str) -> None:
+    """Say that this sink is ready to write by this plan. Raises psycopg.Error."""
+    connection.execute(_REGISTER, [plan.dataset, instance, plan_sha256, plan.version])
+
+
+def seen(connection: Connection, plan: SinkPlan, instance: str) -> None:
+    """Say that this sink is alive; also the probe that the database is. Raises psycopg.Error."""
+    connection.execute(_SEEN, [plan.dataset, instance])

@@ -1,0 +1,84 @@
+"""What the sink needs of a queue service, apart from how it is reached; the limits of SQS as constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Protocol
+
+BATCH_ENTRIES = 10  # entries of one call: receive, delete, change visibility, send
+MAX_MESSAGE_BYTES = 1_048_576  # of one message with its attributes, and of one call's messages together
+MAX_VISIBILITY_SECONDS = 43_200  # from the receive, extensions included
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message as it was received. `sent_at` is SentTimestamp, to the millisecond; `sender` is SenderId.
+
+    `receives` counts from 1; `replays` is how often an operator sent it again from the dead-letter queue.
+    """
+
+    message_id: str
+    receipt: str = field(repr=False)
+    body: bytes = field(repr=False)
+    sent_at: datetime
+    sender: str
+    receives: int
+    replays: int = 0
+
+    @cached_property
+    def sent_text(self) -> str:
+        """`sent_at` as Postgres and RFC 3339 write it; kept, since each record of the message repeats it."""
+        return self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to send: text and string attributes."""
+
+    body: str = field(repr=False)
+    attributes: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Bytes as SQS counts them: the body, and each attribute's name, type and value."""
+        attributes = sum(
+            len(name) + len("String") + len(value.encode()) for name, value in self.attributes.items()
+        )
+        return len(self.body.encode()) + attributes
+
+
+@dataclass(frozen=True)
+class EntryFailure:
+    """One entry of a batch call that failed though the call answered 200. `index` counts within what was given.
+
+    `permanent`: the service lays it at the sender's door, so that trying again is of no use.
+    """
+
+    index: int
+    code: str
+    permanent: bool
+
+
+class Queue(Protocol):
+    """One queue. Every method raises QueueFault where the call as a whole fails."""
+
+    def receive(self, wait_seconds: int) -> Sequence[Received]:
+        """Up to ten messages, waiting up to `wait_seconds` (0 to 20) for the first."""
+
+    def delete(self, messages: Sequence[Received]) -> Sequence[EntryFailure]:
+        """Delete messages, any number of them."""
+
+    def hide(self, messages: Sequence[Received], seconds: int) -> Sequence[EntryFailure]:
+        """Keep messages invisible for `seconds` from now; 0 gives them back."""
+
+    def send(self, messages: Sequence[Outgoing]) -> Sequence[EntryFailure]:
+        """Send messages, any number of them."""
+
+
+def sent_at(milliseconds: str) -> datetime:
+    """SQS' SentTimestamp, milliseconds since the epoch, as an instant in UTC."""
+    return _EPOCH + timedelta(milliseconds=int(milliseconds))

@@ -1,0 +1,129 @@
+"""The Queue of SQS, over a Wire: entries in calls of ten, per-entry failures read and returned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from sink_runtime.queue import (
+    BATCH_ENTRIES,
+    MAX_MESSAGE_BYTES,
+    EntryFailure,
+    Outgoing,
+    Received,
+    sent_at,
+)
+from sink_runtime.wire import Wire
+
+_SYSTEM_ATTRIBUTES = ["SentTimestamp", "SenderId", "ApproximateReceiveCount"]
+_DEAD_LETTER_ATTRIBUTE = "sluice"
+
+Item = TypeVar("Item")
+
+
+def endpoint_of(queue_url: str) -> str:
+    """The service's address, as the queue's URL has it."""
+    parts = urlsplit(queue_url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+class SqsQueue:
+    """One SQS queue; not for several threads at once."""
+
+    def __init__(self, url: str, wire: Wire) -> None:
+        self._url = url
+        self._wire = wire
+
+    def receive(self, wait_seconds: int) -> Sequence[Received]:
+        """Up to ten messages, waiting up to `wait_seconds` (0 to 20) for the first."""
+        request = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": BATCH_ENTRIES,
+            "WaitTimeSeconds": wait_seconds,
+            "MessageSystemAttributeNames": _SYSTEM_ATTRIBUTES,
+            "MessageAttributeNames": [_DEAD_LETTER_ATTRIBUTE],
+        }
+        answer = self._wire.call("ReceiveMessage", request, wait_seconds)
+        return [_received(message) for message in answer.get("Messages") or ()]
+
+    def delete(self, messages: Sequence[Received]) -> Sequence[EntryFailure]:
+        """Delete messages, any number of them."""
+        return self._in_batches(
+            "DeleteMessageBatch", messages, lambda message: {"ReceiptHandle": message.receipt}
+        )
+
+    def hide(self, messages: Sequence[Received], seconds: int) -> Sequence[EntryFailure]:
+        """Keep messages invisible for `seconds` from now; 0 gives them back."""
+        return self._in_batches(
+            "ChangeMessageVisibilityBatch",
+            messages,
+            lambda message: {"ReceiptHandle": message.receipt, "VisibilityTimeout": seconds},
+        )
+
+    def send(self, messages: Sequence[Outgoing]) -> Sequence[EntryFailure]:
+        """Send messages, any number of them, as many in a call as its size permits."""
+        return self._in_batches("SendMessageBatch", messages, _sent, lambda message: message.size)
+
+    def _in_batches(
+        self,
+        action: str,
+        items: Sequence[Item],
+        entry: Callable[[Item], dict[str, Any]],
+        weight: Callable[[Item], int] = lambda _: 0,
+    ) -> Sequence[EntryFailure]:
+        failures: list[EntryFailure] = []
+        for batch in _batches(items, weight):
+            entries = [{"Id": str(index), **entry(item)} for index, item in batch]
+            answer = self._wire.call(action, {"QueueUrl": self._url, "Entries": entries})
+            failures += [_failure(failed) for failed in answer.get("Failed") or ()]
+        return failures
+
+
+def _batches(items: Sequence[Item], weight: Callable[[Item], int]) -> Iterator[list[tuple[int, Item]]]:
+    """Runs of up to ten items and 1 MiB, each item with its index, which is its entry's distinct id."""
+    batch: list[tuple[int, Item]] = []
+    size = 0
+    for index, item in enumerate(items):
+        if batch and (len(batch) == BATCH_ENTRIES or size + weight(item) > MAX_MESSAGE_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((index, item))
+        size += weight(item)
+    if batch:
+        yield batch
+
+
+def _sent(message: Outgoing) -> dict[str, Any]:
+    attributes = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in sorted(message.attributes.items())
+    }
+    return {"MessageBody": message.body, "MessageAttributes": attributes}
+
+
+def _failure(entry: dict[str, Any]) -> EntryFailure:
+    return EntryFailure(int(entry["Id"]), str(entry.get("Code")), permanent=bool(entry.get("SenderFault")))
+
+
+def _received(message: dict[str, Any]) -> Received:
+    attributes = message["Attributes"]
+    return Received(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"].encode(errors="surrogatepass"),
+        sent_at=sent_at(attributes["SentTimestamp"]),
+        sender=attributes["SenderId"],
+        receives=int(attributes["ApproximateReceiveCount"]),
+        replays=_replays(message.get("MessageAttributes") or {}),
+    )
+
+
+def _replays(attributes: dict[str, Any]) -> int:
+    """The replay count of a message that an operator sent again; 0 where there is none to read."""
+    try:
+        told = json.loads(attributes[_DEAD_LETTER_ATTRIBUTE]["StringValue"])["replays"]
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return told if isinstance(told, int) else 0

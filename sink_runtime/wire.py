@@ -1,0 +1,138 @@
+"""One HTTP call to SQS' JSON protocol: libcurl signs (AWS_SIGV4), speaks HTTP and TLS, and keeps its connection.
+
+A call costs a tenth of boto3's. The signature is byte for byte that of botocore's signer, the session token included;
+a test holds it there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import orjson
+import pycurl
+
+from sink_runtime.faults import Fault
+
+CONNECT_SECONDS = 5
+# On top of the time that a long poll may take: an answer later than this never comes.
+ANSWER_SECONDS = 15
+CONTENT_TYPE = "application/x-amz-json-1.0"
+
+_THROTTLED = (
+    "Throttl",
+    "OverLimit",
+    "RequestLimit",
+    "TooManyRequests",
+    "ServiceUnavailable",
+    "InternalFailure",
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """AWS credentials as they are at one moment; `token` is None for a user's own key."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(repr=False)
+
+
+class QueueFault(Fault):
+    """A call failed as a whole. `code` is the service's error code, or libcurl's."""
+
+    def __init__(self, dependency: str, code: str, status: int) -> None:
+        passing = status >= 500 or status == 0 or any(mark in code for mark in _THROTTLED)
+        super().__init__(dependency, f"{code} ({status})" if status else code, alarm=not passing)
+        self.code = code
+        self.status = status
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether the service refuses this identity the action."""
+        return "AccessDenied" in self.code or "NotAuthorized" in self.code
+
+
+class Wire:
+    """A connection to one endpoint, for one thread. `received_bytes` counts the bodies of all answers."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        ca_file: str,
+        dependency: str,
+    ) -> None:
+        self._credentials = credentials
+        self._dependency = dependency
+        self._buffer = BytesIO()
+        self.received_bytes = 0
+        self._curl = pycurl.Curl()
+        for option, value in (
+            (pycurl.URL, endpoint),
+            (pycurl.POST, 1),
+            (pycurl.NOSIGNAL, 1),  # no SIGALRM: timeouts must not meet the threads of others
+            (pycurl.CONNECTTIMEOUT, CONNECT_SECONDS),
+            (pycurl.TCP_KEEPALIVE, 1),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.AWS_SIGV4, f"aws:amz:{region}:sqs"),
+            (pycurl.CAINFO, os.fsencode(ca_file)),  # a str may only be ASCII
+            (pycurl.WRITEDATA, self._buffer),
+        ):
+            self._curl.setopt(option, value)
+
+    def call(self, action: str, body: dict[str, Any], wait_seconds: int = 0) -> dict[str, Any]:
+        """The answer to `AmazonSQS.<action>`. Raises QueueFault."""
+        credentials = self._credentials()
+        self._curl.setopt(pycurl.USERNAME, credentials.access_key)
+        self._curl.setopt(pycurl.PASSWORD, credentials.secret_key)
+        self._curl.setopt(pycurl.HTTPHEADER, _headers(action, credentials.token))
+        self._curl.setopt(pycurl.POSTFIELDS, orjson.dumps(body))
+        self._curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
+        return self._read(*self._perform())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._curl.close()
+
+    def _perform(self) -> tuple[int, bytes]:
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        try:
+            self._curl.perform()
+        except pycurl.error as error:
+            raise QueueFault(self._dependency, f"curl-{error.args[0]}", 0) from error
+        answer = self._buffer.getvalue()
+        self.received_bytes += len(answer)
+        return int(self._curl.getinfo(pycurl.RESPONSE_CODE)), answer
+
+    def _read(self, status: int, answer: bytes) -> dict[str, Any]:
+        document = _json(answer)
+        if status == 200 and isinstance(document, dict):
+            return document
+        code = document.get("__type", "") if isinstance(document, dict) else ""
+        raise QueueFault(self._dependency, str(code).rpartition("#")[2] or "UnreadableAnswer", status)
+
+
+def _headers(action: str, token: str | None) -> list[str]:
+    # An empty Expect stops libcurl from waiting for "100 Continue" before larger bodies.
+    headers = [f"Content-Type: {CONTENT_TYPE}", f"X-Amz-Target: AmazonSQS.{action}", "Expect:"]
+    return [*headers, f"X-Amz-Security-Token: {token}"] if token else headers
+
+
+def _json(answer: bytes) -> Any:
+    if not answer:
+        return {}
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # half a surrogate pair in one message must not hide the nine beside it; the decoder will reject it
+        return json.loads(answer)
+    except ValueError:
+        return None

@@ -1,0 +1,287 @@
+"""The whole environment, up and down: servers, program, sinks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from compiler.problems import ProblemsError
+from dev import outputs
+from dev.emulator.client import session
+from dev.emulator.launch import Emulator
+from dev.environment import Environment, Up, load_outputs
+from dev.postgres import PostgresServer
+from dev.resources.apply import Action
+from dev.resources.ledger import Ledger
+from dev.sinks import Sinks
+from dev.state import DevError, Paths, read_json
+from dev.status import status
+from tests.support.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+DATASETS = ("alert_events", "monitoring_events")
+
+
+def make_project(folder: Path, datasets: tuple[str, ...] = DATASETS) -> Path:
+    """A copy of the program with some of the datasets."""
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.embedded.yaml"):
+        shutil.copy(ROOT / name, folder)
+    for dataset in datasets:
+        add(folder, dataset)
+    return folder
+
+
+def add(project: Path, dataset: str) -> None:
+    shutil.copytree(ROOT / "datasets" / dataset, project / "datasets" / dataset)
+
+
+def edit(project: Path, dataset: str, **fields: Any) -> None:
+    file = project / "datasets" / dataset / "dataset.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}, indent=2))
+
+
+def every_pid(paths: Paths) -> set[int]:
+    """Every process that the environment has recorded, with all of their children."""
+    servers = {Emulator(paths).pid(), PostgresServer(paths).status().pid}
+    sinks = {sink.process.pid for sink in Sinks(paths).known()}
+    pids = {pid for pid in servers | sinks if pid}
+    return pids | {child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)}
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def actions(up: Up) -> set[str]:
+    return {str(event.action) for event in up.resources}
+
+
+def touched(up: Up) -> dict[str, str]:
+    return {event.name: str(event.action) for event in up.resources if event.action is not Action.UNCHANGED}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    """An environment with one dataset, of the test's own."""
+    with brought_down(
+        Environment(make_project(tmp_path, DATASETS[:1]), Paths(tmp_path / ".sluice"))
+    ) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """An environment that is up, for tests that leave it so."""
+    folder = tmp_path_factory.mktemp("running")
+    with brought_down(Environment(make_project(folder), Paths(folder / ".sluice"))) as found:
+        found.up()
+        yield found
+
+
+@contextmanager
+def brought_down(environment: Environment) -> Iterator[Environment]:
+    try:
+        yield environment
+    finally:
+        environment.down()
+
+
+def changes(environment: Environment) -> None:
+    """A changed field that is not the table's changes its resource and its dataset's sink."""
+    project, paths = environment.project, environment.paths
+    buffer = json.loads((project / "datasets/alert_events/dataset.json").read_text()).get("buffer", {})
+    edit(project, "alert_events", buffer={**buffer, "visibility_timeout_seconds": 77})
+    changed = environment.up()
+    assert touched(changed)["alert_events-buffer"] == "updated"
+    assert not any(name.startswith("monitoring_events") for name in touched(changed))
+    assert changed.sinks_started == changed.sinks_stopped == ("alert_events",)
+    state = Emulator(paths).status()
+    assert state is not None
+    url = load_outputs(project, paths)["datasets"]["alert_events"]["buffer_url"]
+    sqs = session(state).client("sqs")
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    assert found == {"VisibilityTimeout": "77"}
+
+
+def adds_and_removes(environment: Environment) -> None:
+    """A new dataset comes; a removed one goes in reverse, its table and queues stay."""
+    project, paths = environment.project, environment.paths
+    add(project, "integrity_signals")
+    added = environment.up()
+    assert "updated" not in {touched(added)[name] for name in touched(added) if "integrity" in name}
+    assert added.sinks_started == ("integrity_signals",)
+    assert status(paths).missing == ()
+
+    shutil.rmtree(project / "datasets" / "integrity_signals")
+    removed = environment.up()
+    assert removed.sinks_stopped == ("integrity_signals",)
+    gone = [event for event in removed.resources if event.action in (Action.DELETED, Action.RETAINED)]
+    kept = sorted(event.type.rpartition(":")[2] for event in gone if event.action is Action.RETAINED)
+    assert [kind for kind in kept if kind in ("DatasetTable", "Queue")] == ["DatasetTable", "Queue", "Queue"]
+    names = [event.name for event in gone]
+    created = [event.name for event in added.resources if event.action is Action.CREATED]
+    assert [name for name in created if name in names] == [
+        name for name in reversed(names) if name in created
+    ]
+    with psycopg.connect(**load_outputs(project, paths)["postgres"]) as connection:
+        connection.execute("SELECT count(*) FROM datasets.integrity_signals")
+        roles = "SELECT count(*) FROM pg_roles WHERE rolname LIKE '%integrity_signals%'"
+        assert connection.execute(roles).fetchone() == (0,)
+
+
+def test_up_change_add_remove_down(environment: Environment) -> None:
+    project, paths = environment.project, environment.paths
+    add(project, "monitoring_events")
+
+    first = environment.up()
+    assert actions(first) == {"created"}
+    assert first.sinks_started == DATASETS
+    assert status(paths).is_whole
+    with psycopg.connect(**first.outputs["postgres"]) as connection:
+        shown = connection.execute("SELECT dataset, plan_sha256 FROM sluice.sink_instances ORDER BY dataset")
+        plans = {name: found["plan_sha256"] for name, found in first.outputs["datasets"].items()}
+        assert dict(shown.fetchall()) == plans
+    assert {sink.dataset for sink in Sinks(paths).known()} == set(DATASETS)
+    ledger, pids = paths.resources.read_bytes(), every_pid(paths)
+
+    second = environment.up()
+    assert actions(second) == {"unchanged"}
+    assert (second.sinks_started, second.sinks_stopped, second.lost) == ((), (), 0)
+    assert paths.resources.read_bytes() == ledger
+    assert every_pid(paths) == pids
+
+    changes(environment)
+    adds_and_removes(environment)
+
+    pids = every_pid(paths)
+    ports = [process.port for process in status(paths).servers]
+    environment.down()
+    assert [port for port in ports if port is None or is_open(port)] == []
+    assert [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
+    assert not paths.root.exists()
+
+
+def test_a_sink_gets_no_administrator_secret(running: Environment) -> None:
+    found = load_outputs(running.project, running.paths)
+    secrets = [
+        found["postgres"]["password"],
+        found["admin"]["aws_secret_access_key"],
+        *found["readers"].values(),
+    ]
+    for sink in Sinks(running.paths).known():
+        process = psutil.Process(sink.process.pid)
+        visible = json.dumps([process.environ(), process.cmdline()])
+        assert not [secret for secret in secrets if secret in visible]
+        assert "AWS_ACCESS_KEY_ID" not in process.environ()
+        assert list(Path(process.environ()["HOME"]).iterdir()) == []
+    for name in ("resources.json", "sinks.json"):
+        assert not [secret for secret in secrets if secret in (running.paths.root / name).read_text()]
+    for file in running.paths.root.rglob("*"):
+        assert file.stat().st_mode & 0o077 == 0 or running.paths.postgres in (file, *file.parents), file
+    for log in running.paths.logs.iterdir():
+        assert not [secret for secret in secrets if secret in log.read_text()], log
+
+
+def test_what_crashed_is_up_again(running: Environment) -> None:
+    paths = running.paths
+    sink = Sinks(paths).known()[0]
+    os.kill(sink.process.pid, signal.SIGKILL)
+    emulator = Emulator(paths).pid()
+    assert emulator is not None
+    os.kill(emulator, signal.SIGKILL)
+    until(lambda: set(status(paths).missing) == {"emulator", f"sink {sink.dataset}"})
+
+    again = running.up()
+    assert again.lost > 0
+    kinds = {event.type.partition(":")[0] for event in again.resources if event.action is Action.CREATED}
+    assert kinds == {"aws", "pulumi", "pulumi-python"}
+    unchanged = {event.type for event in again.resources if event.action is Action.UNCHANGED}
+    assert "postgresql:index/role:Role" in unchanged
+    assert again.sinks_started == DATASETS
+    assert status(paths).missing == ()
+
+
+def test_postgres_data_can_be_kept(running: Environment) -> None:
+    with psycopg.connect(**load_outputs(running.project, running.paths)["postgres"]) as connection:
+        connection.execute("CREATE TABLE public.kept AS SELECT 1 AS a")
+    running.down(keep_data=True)
+    assert status(running.paths).processes[0].running is False
+    again = running.up()
+    with psycopg.connect(**again.outputs["postgres"]) as connection:
+        assert connection.execute("SELECT a FROM public.kept").fetchone() == (1,)
+    assert "created" not in {str(e.action) for e in again.resources if e.type == "postgresql:index/role:Role"}
+
+
+def test_a_reader_logs_in_by_the_service_file(running: Environment) -> None:
+    found = load_outputs(running.project, running.paths)
+    reader, password = next(iter(found["readers"].items()))
+    with psycopg.connect(**{**found["postgres"], "user": reader, "password": password}) as connection:
+        assert connection.execute("SELECT count(*) FROM datasets.alert_events").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM datasets.alert_events")
+    line = outputs.psql_line(running.paths, reader)
+    assert password not in line
+    services = Path(line.partition("=")[2].partition(" ")[0])
+    assert f"[{reader}]" in services.read_text()
+
+
+def test_wrong_manifests_start_nothing(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    edit(project, "alert_events", on_conflcit="ignore")
+    found = Environment(project, Paths(tmp_path / ".sluice"))
+    with pytest.raises(ProblemsError, match="on_conflcit"):
+        found.up()
+    assert not (tmp_path / ".sluice").exists()
+
+
+def test_a_dataset_without_a_migration_is_told_what_to_run(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    shutil.rmtree(project / "datasets/alert_events/migrations")
+    (project / "datasets/alert_events/history.json").unlink()
+    with pytest.raises(ProblemsError, match="sluice plan alert_events"):
+        Environment(project, Paths(tmp_path / ".sluice")).up()
+
+
+def test_a_sink_that_does_not_start_is_told_with_its_log(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> dict[str, str]:
+        return {}
+
+    monkeypatch.setattr("dev.sinks._settings", broken)
+    with pytest.raises(
+        DevError, match=r"sink alert_events ended while it started(.|\n)*SLUICE_BUFFER_URL is not set"
+    ):
+        environment.up()
+    assert Sinks(environment.paths).known() == ()
+    monkeypatch.undo()
+    assert environment.up().sinks_started == DATASETS[:1]
+
+
+def test_a_type_without_a_handler_fails_up_by_name(environment: Environment) -> None:
+    program = environment.project / "__main__.py"
+    program.write_text(
+        program.read_text() + "\nimport pulumi_aws\npulumi_aws.ec2.Vpc('net', cidr_block='10.0.0.0/16')\n"
+    )
+    with pytest.raises(DevError, match="no handler for the resource type aws:ec2/vpc:Vpc"):
+        environment.up()
+    assert read_json(environment.paths.root / "outputs.json") is None
+    assert status(environment.paths).broken_off
+    assert Ledger.load(environment.paths.resources).records
+
+
+def test_outputs_of_nothing_say_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(DevError, match="sluice dev up"):
+        load_outputs(tmp_path, Paths(tmp_path / ".sluice"))

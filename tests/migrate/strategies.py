@@ -1,0 +1,223 @@
+"""Hypothesis strategies for tables, hostile names and texts included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from hypothesis import strategies as st
+
+from compiler import names
+from compiler.canonical import JsonDocument
+from compiler.dataset import (
+    BigInt,
+    Boolean,
+    Bound,
+    Date,
+    Double,
+    Expression,
+    Index,
+    IndexColumn,
+    Integer,
+    Jsonb,
+    Length,
+    Method,
+    Nulls,
+    Numeric,
+    OneOf,
+    Order,
+    Text,
+    Timestamptz,
+    Uuid,
+)
+from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, View, check_id, default_json
+
+OFFSETS = st.sampled_from(["Z", "+05:30", "-11:00", "+00:00"])
+# Postgres holds no U+0000, JSON no lone surrogate.
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
+hostile = st.sampled_from(
+    [
+        "'",
+        '"',
+        "\\",
+        "$$",
+        "%s",
+        "%",
+        "\n-- step 2: x",
+        "\r\n",
+        "é",
+        "\u202e",
+        "😀",
+        ";",
+        "--",
+        "/*",
+        "{}",
+        "\t",
+    ]
+)
+comment_texts = st.lists(texts | hostile, max_size=4).map("".join)
+printable = st.characters(
+    exclude_categories=["Cs", "Cc", "Cf", "Cn", "Co", "Zl", "Zp"], exclude_characters="\0"
+)
+identifiers = st.text(printable, min_size=1, max_size=15).filter(
+    lambda name: (
+        name.isprintable() and len(name.encode()) <= 40 and not name.startswith(names.RESERVED_COLUMN_PREFIX)
+    )
+)
+column_types = st.one_of(
+    st.sampled_from(
+        [BigInt(), Integer(), Double(), Boolean(), Text(), Uuid(), Timestamptz(), Date(), Jsonb(), Numeric()]
+    ),
+    st.tuples(st.integers(1, 30), st.integers(0, 10))
+    .filter(lambda ps: ps[1] <= ps[0])
+    .map(lambda ps: Numeric(*ps)),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(-1e30, 1e30) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def defaults(draw, type_):
+    """A default of the type, a function, or none."""
+    match type_:
+        case BigInt():
+            value = draw(st.integers(-(2**63), 2**63 - 1))
+        case Integer():
+            value = draw(st.integers(-(2**31), 2**31 - 1))
+        case Double():
+            value = draw(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
+        case Numeric(precision, scale):
+            limit = 10 ** ((precision or 10) - (scale or 0)) - 1
+            value = draw(st.integers(-limit, limit))
+        case Boolean():
+            value = draw(st.booleans())
+        case Text():
+            value = draw(comment_texts)
+        case Uuid():
+            value = str(draw(st.uuids()))
+        case Timestamptz():
+            if draw(st.booleans()):
+                return Function.NOW
+            value = draw(st.datetimes(min_value=datetime(2, 1, 1))).isoformat() + draw(OFFSETS)  # noqa: DTZ001
+        case Date():
+            value = draw(st.dates()).isoformat()
+        case _:
+            value = draw(json_values)
+    return draw(st.sampled_from([None, JsonDocument.of(value)]))
+
+
+@st.composite
+def columns(draw, name):
+    type_ = draw(column_types)
+    return TableColumn(
+        name, type_, draw(st.booleans()), draw(defaults(type_)), draw(st.none() | comment_texts)
+    )
+
+
+@st.composite
+def rules(draw, column):
+    match column.type:
+        case Text():
+            return draw(
+                st.lists(comment_texts, min_size=1, max_size=4).map(
+                    lambda many: OneOf(tuple(sorted({JsonDocument.of(one).text for one in many})))
+                )
+                | st.tuples(st.integers(0, 10), st.integers(10, 1000)).map(lambda ends: Length(*ends))
+            )
+        case BigInt() | Integer() | Double() | Numeric():
+            return draw(
+                st.builds(
+                    Bound,
+                    st.sampled_from([">=", ">", "<=", "<"]),
+                    st.decimals(-(2**70), 2**70, allow_nan=False, places=3).map(str),
+                )
+            )
+        case _:
+            return Expression(f'"{column.name.replace(chr(34), chr(34) * 2)}" IS NOT NULL OR true')
+
+
+@st.composite
+def tables(draw):
+    found = draw(st.lists(identifiers, min_size=1, max_size=6, unique=True))
+    made = tuple(draw(columns(name)) for name in found)
+    key = tuple(column.name for column in made if not column.nullable and not isinstance(column.type, Jsonb))[
+        :2
+    ]
+    if not key:
+        made = (*made, TableColumn(names.MESSAGE_ID_COLUMN, Uuid(), nullable=False))
+        key = (names.MESSAGE_ID_COLUMN,)
+    checks = {}
+    for column in draw(st.lists(st.sampled_from(made), max_size=3)):
+        rule = draw(rules(column))
+        name = names.check(column.name, check_id(column.name, rule))
+        checks[name] = TableCheck(name, rule, column.name)
+    shown = tuple(column.name for column in made if not column.name.startswith(names.RESERVED_COLUMN_PREFIX))
+    base = "t_v1"
+    return Table(
+        schema=draw(st.sampled_from(["datasets", 'da"ta%s'])),
+        name=base,
+        columns=made,
+        key=key,
+        checks=tuple(checks[name] for name in sorted(checks)),
+        indexes=draw(indexes(made, base)),
+        view=View("t", shown),
+        comment=draw(st.none() | comment_texts),
+    )
+
+
+@st.composite
+def indexes(draw, made, base):
+    plain = [column.name for column in made if not isinstance(column.type, Jsonb)]
+    documents = [column.name for column in made if isinstance(column.type, Jsonb)]
+    found = []
+    if plain and draw(st.booleans()):
+        chosen = draw(st.lists(st.sampled_from(plain), min_size=1, max_size=3, unique=True))
+        many = tuple(
+            IndexColumn(name, draw(st.sampled_from(Order)), draw(st.sampled_from(Nulls))) for name in chosen
+        )
+        rest = tuple(name for name in plain if name not in chosen)[: draw(st.integers(0, 2))]
+        where = Expression("1 = 1 AND 'a%s' <> 'b''c'") if draw(st.booleans()) else None
+        found.append(Index("many", Method.BTREE, many, rest, where))
+    if documents:
+        found.append(Index("inside", Method.GIN, (IndexColumn(documents[0]),)))
+    physical = (TableIndex(names.index(base, index.name), index) for index in found)
+    return tuple(sorted(physical, key=lambda index: index.name))
+
+
+@st.composite
+def pairs(draw):
+    """A table, and one that it can be changed into while it is used."""
+    old = draw(tables())
+    kept = tuple(draw(changed_columns(column)) for column in old.columns)
+    taken = {column.name for column in old.columns}
+    more = draw(st.lists(identifiers.filter(lambda name: name not in taken), max_size=2, unique=True))
+    added = tuple(draw(columns(name).filter(_can_be_added)) for name in more)
+    made = (*kept, *added)
+    shown = (*(column.name for column in added), *old.view.columns)
+    return old, Table(
+        schema=old.schema,
+        name=old.name,
+        columns=made,
+        key=old.key,
+        checks=tuple(check for check in old.checks if draw(st.booleans())),
+        indexes=draw(indexes(made, old.name)),
+        view=View(old.view.name, shown),
+        comment=draw(st.none() | comment_texts),
+    )
+
+
+def _can_be_added(column):
+    return column.nullable or default_json(column) is not None
+
+
+@st.composite
+def changed_columns(draw, column):
+    default = draw(st.just(column.default) | defaults(column.type))
+    other = replace(
+        column, default=default, comment=draw(st.just(column.comment) | st.none() | comment_texts)
+    )
+    lost = default_json(column) is not None and default_json(other) is None and not column.nullable
+    return replace(other, default=column.default) if lost else other

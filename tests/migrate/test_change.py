@@ -1,0 +1,156 @@
+"""Changes of a table that is there: planned as expected, applied online, and nothing left to plan."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from compiler.dataset import Numeric
+from compiler.migrate import catalog, files
+from compiler.migrate.apply import relation_of, status
+from compiler.migrate.errors import StepError
+from compiler.migrate.model import Phase
+from compiler.migrate.planner import Nothing, plan
+from compiler.migrate.steps.register import Registration
+from compiler.migrate.table_json import dumps, loads
+from compiler.table import table_of
+from tests.migrate.cases import CASES, REGION, SENDER, edited, with_columns, with_indexes
+from tests.migrate.changing import ROWS, fill, grown, titles
+from tests.migrate.conftest import chain_of
+from tests.migrate.strategies import pairs
+from tests.support.datasets import alert_events
+from tests.support.postgres import NEWEST, every_major
+
+by_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+
+
+def registration(dataset):
+    return Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
+
+
+@by_case
+def test_the_steps_are_the_expected_ones(case):
+    old, new = alert_events(**case.old), alert_events(**case.new)
+    chain = grown(chain_of(old), new)
+    found = titles(chain)
+    assert len(found) == len(case.steps), found
+    for title, expected in zip(found, case.steps, strict=True):
+        assert title.startswith(expected)
+    last = chain.files[-1].migration
+    assert (last.phase, {step.hazard for step in last.steps}) == (Phase.EXPAND, {"none"})
+    assert (last.before, last.after) == (table_of(old).fingerprint, table_of(new).fingerprint)
+    assert files.read(files.write(last)) == last
+    assert loads(dumps(chain.table)) == chain.table
+    assert plan(chain, table_of(new), registration(new)) == Nothing()
+    assert grown(chain_of(old), new) == chain
+
+
+@every_major
+def test_each_change_leads_to_its_table_empty_and_filled(database):
+    """One database for all cases; older servers see every fourth of them."""
+    newest = database.session_major() == NEWEST
+    for number, case in list(enumerate(CASES.values()))[:: 1 if newest else 4]:
+        filled = number // 4 % 2 if not newest else number % 2
+        old, new = alert_events(**case.old), alert_events(**case.new)
+        before = chain_of(old)
+        after = grown(before, new)
+        database.roles(old)
+        database.apply(old, before)
+        if filled:
+            fill(database)
+        assert database.apply(new, after).applied == (after.files[-1].name,), case.name
+        with database.session() as connection:
+            live = catalog.read(connection, relation_of(after))
+        assert live is not None
+        assert (live.shape, live.odd) == (table_of(new).shape, ()), case.name
+        found = status(database.conninfo, after)
+        assert (found.pending, found.drift, found.trouble) == ((), (), ()), case.name
+        assert database.apply(new, after).applied == ()
+        assert database.fetch("SELECT count(*) FROM datasets.alert_events") == [(ROWS * filled,)]
+        clear(database)
+
+
+def clear(database):
+    """As before the first migration."""
+    database.execute(
+        "DO 'BEGIN EXECUTE (SELECT string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; '')"
+        " FROM sluice.generations); END'",
+        "TRUNCATE sluice.datasets, sluice.generations, sluice.dataset_heads, sluice.migrations,"
+        " sluice.migration_steps",
+    )
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(pair=pairs())
+def test_any_table_and_any_change_of_it(database, pair):
+    """Names, defaults, comments and expressions full of what SQL could trip over; and back to an earlier shape."""
+    old, new = pair
+    dataset = alert_events(name="t", version=1)
+    database.roles(dataset)
+    quoted = old.schema.replace('"', '""')
+    database.execute(
+        f'CREATE SCHEMA IF NOT EXISTS "{quoted}" AUTHORIZATION sluice_owner',
+    )
+    chain = chain_of(dataset, old)
+    if plan(chain, new, registration(dataset)) != Nothing():
+        chain = grown(chain, dataset, new)
+    assert plan(chain, new, registration(dataset)) == Nothing()
+    try:
+        assert database.apply(dataset, chain).fingerprint == new.fingerprint
+        found = status(database.conninfo, chain)
+        assert (found.pending, found.drift, found.trouble) == ((), (), ())
+    finally:
+        clear(database)
+
+
+@every_major
+def test_a_chain_may_come_back_to_an_earlier_shape(database):
+    """A, B, A, B: fingerprints repeat, the position is the journal's."""
+    one, other = alert_events(), alert_events(**with_indexes(SENDER), description="Other.")
+    chain = chain_of(one)
+    database.roles(one)
+    for number, dataset in enumerate((other, one, other, one), start=2):
+        chain = grown(chain, dataset)
+        assert database.apply(dataset, chain).applied[-1].startswith(f"{number:04d}_")
+        assert database.apply(dataset, chain).applied == ()
+    assert chain.files[0].migration.after == chain.files[2].migration.after == chain.end
+
+
+def test_readers_and_views_on_the_view_stay(applied):
+    database = applied(alert_events())
+    database.execute(
+        "GRANT SELECT ON datasets.alert_events TO test_alert_events_r",
+        "CREATE VIEW datasets.mine AS SELECT org_id FROM datasets.alert_events",
+    )
+    acl = "SELECT oid, relacl::text FROM pg_class WHERE oid = 'datasets.alert_events'::regclass"
+    before = database.fetch(acl)
+    database.apply(alert_events(), grown(chain_of(alert_events()), alert_events(**with_columns(REGION))))
+    assert database.fetch(acl) == before
+    assert database.fetch("SELECT count(region) FROM datasets.alert_events") == [(0,)]
+
+
+@every_major
+def test_a_view_that_is_made_anew_keeps_its_privileges(applied):
+    database = applied(alert_events())
+    database.make_role('odd "reader"')
+    database.execute(
+        "GRANT SELECT ON datasets.alert_events TO test_alert_events_r, PUBLIC",
+        'GRANT SELECT, INSERT ON datasets.alert_events TO "odd ""reader""" WITH GRANT OPTION',
+    )
+    acl = "SELECT unnest(relacl)::text FROM pg_class WHERE oid = 'datasets.alert_events'::regclass ORDER BY 1"
+    comments = (
+        "SELECT objsubid, description FROM pg_description WHERE objoid = 'datasets.alert_events'::regclass"
+    )
+    before = database.fetch(acl), database.fetch(comments)
+    chain = grown(chain_of(alert_events()), alert_events(**edited("value", type=Numeric(20, 4))))
+    database.apply(alert_events(), chain)
+    assert (database.fetch(acl), database.fetch(comments)) == before
+
+
+def test_a_view_that_others_built_upon_stops_a_wider_type(applied):
+    database = applied(alert_events())
+    database.execute("CREATE VIEW datasets.mine AS SELECT org_id FROM datasets.alert_events")
+    chain = grown(chain_of(alert_events()), alert_events(**edited("value", type=Numeric(20, 4))))
+    with pytest.raises(StepError, match=r"step 1 \(widen .* other objects depend on it.*Nothing was changed"):
+        database.apply(alert_events(), chain)
+    assert status(database.conninfo, chain).drift == ()

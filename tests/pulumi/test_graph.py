@@ -1,0 +1,274 @@
+"""What the program declares: every resource with its place, order and protection, and no secret anywhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+
+import dill
+import pulumi
+import pytest
+
+from compiler.emit.pulumi.login_provider import SinkLoginProvider
+from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
+
+DATASETS = ["alert_events", "integrity_signals", "monitoring_events"]
+TABLE = "pulumi-python:dynamic/sluice:DatasetTable"
+LOGIN = "pulumi-python:dynamic/sluice:SinkLogin"
+CONTROL = "pulumi-python:dynamic/sluice:ControlSchema"
+QUEUE = "aws:sqs/queue:Queue"
+ROLE = "postgresql:index/role:Role"
+GRANT = "postgresql:index/grant:Grant"
+
+ALL_TYPES = {
+    "aws:iam/policy:Policy",
+    "aws:iam/role:Role",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:s3/bucket:Bucket",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:sns/topic:Topic",
+    "aws:sns/topicPolicy:TopicPolicy",
+    QUEUE,
+    "aws:sqs/queuePolicy:QueuePolicy",
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+    "aws:sqs/redrivePolicy:RedrivePolicy",
+    GRANT,
+    "postgresql:index/grantRole:GrantRole",
+    ROLE,
+    "pulumi:providers:aws",
+    "pulumi:providers:postgresql",
+    CONTROL,
+    TABLE,
+    LOGIN,
+    "sluice:index:BufferedDataset",
+    "sluice:index:Foundation",
+    "sluice:index:ProducerAccess",
+}
+
+
+def test_the_program_declares_these_types_and_no_other(graph):
+    assert {one.type for one in graph.resources} == ALL_TYPES
+
+
+def test_every_resource_has_a_component_above_it(graph):
+    above = {one.parent for one in graph.resources if not one.type.startswith(("sluice:", "pulumi:"))}
+    components = {one.key for one in graph.resources if one.type.startswith("sluice:")}
+    assert above <= components
+
+
+def test_no_dead_letter_queue_is_missing_and_the_sizes_leave_room_for_the_wrapper(graph):
+    sizes = {one.name: one.inputs["maxMessageSize"] for one in graph.of_type(QUEUE)}
+    assert sizes == {
+        **{f"{name}-buffer": 1_040_384 for name in DATASETS},
+        **{f"{name}-dlq": 1_048_576 for name in DATASETS},
+    }
+    for queue in graph.of_type(QUEUE):
+        assert queue.inputs["sqsManagedSseEnabled"] is True
+        assert queue.inputs["receiveWaitTimeSeconds"] == 20
+        if queue.name.endswith("-dlq"):
+            assert queue.inputs["messageRetentionSeconds"] == 1_209_600
+
+
+def test_only_the_buffer_redrives_into_its_dead_letter_queue(graph):
+    allowed = {one.name: json.loads(one.inputs["redriveAllowPolicy"]) for one in graph.of_type("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy")}  # fmt: skip
+    buffer = "arn:aws:sqs:eu-central-1:123456789012:embedded_alert_events_buffer"
+    assert allowed["alert_events-dlq"] == {"redrivePermission": "byQueue", "sourceQueueArns": [buffer]}
+    assert allowed["alert_events-buffer"] == {"redrivePermission": "denyAll"}
+
+
+def test_no_input_is_a_secret_and_no_provider_carries_anything(graph, monkeypatch):
+    assert [one.key for one in graph.resources if one.secret_inputs] == []
+    dynamic = [one for one in graph.resources if "__provider" in one.inputs]
+    assert {one.type for one in dynamic} == {CONTROL, TABLE, LOGIN}
+    found = set()
+    for one in dynamic:
+        text = one.inputs["__provider"]
+        assert len(text) < 120, "pickled by reference, not by value"
+        provider = dill.loads(base64.b64decode(text))
+        assert vars(provider) == {}
+        found.add(type(provider))
+    assert found == {ControlSchemaProvider, DatasetTableProvider, SinkLoginProvider}
+
+
+def test_a_connection_string_in_the_environment_reaches_nothing(project, monkeypatch):
+    monkeypatch.setenv("SLUICE_DATABASE_ADMIN", "postgresql://me:hunter2@db/events")
+    graph = project.record()
+    everything = json.dumps([one.as_json() for one in graph.resources] + [graph.exports], default=str)
+    providers = b"".join(base64.b64decode(one.inputs.get("__provider", "")) for one in graph.resources)
+    assert "hunter2" not in everything
+    assert b"hunter2" not in providers
+    assert "password" not in everything.replace("password_rotation", "").replace(
+        '"ignoreChanges": ["password"]', ""
+    )
+
+
+def statements(document):
+    return json.loads(document)["Statement"]
+
+
+def test_identity_policies_name_no_wildcard_but_the_datasets_own_plans(graph):
+    documents = [one.inputs["policy"] for one in graph.of_type("aws:iam/policy:Policy")]
+    documents += [one.inputs["policy"] for one in graph.of_type("aws:iam/rolePolicy:RolePolicy")]
+    for statement in (one for document in documents for one in statements(document)):
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in statement["Action"])
+        for resource in statement["Resource"]:
+            assert "*" not in resource or re.fullmatch(r"arn:aws:s3:::[a-z0-9-]+/plans/[a-z_]+/\*", resource)
+
+
+def test_every_queue_topic_and_bucket_refuses_plain_connections(graph):
+    kinds = (
+        "aws:sqs/queuePolicy:QueuePolicy",
+        "aws:sns/topicPolicy:TopicPolicy",
+        "aws:s3/bucketPolicy:BucketPolicy",
+    )
+    policies = [one for kind in kinds for one in graph.of_type(kind)]
+    assert len(policies) == 2 * 3 + 3 + 1
+    for policy in policies:
+        [statement] = statements(policy.inputs["policy"])
+        assert (statement["Effect"], statement["Sid"]) == ("Deny", "DenyWithoutTls")
+
+
+def test_a_dataset_is_made_in_the_contracts_order(graph):
+    name = "alert_events"
+    order = [one.key for one in graph.resources]
+    edges = [
+        (f"{CONTROL} control-schema", f"{ROLE} {name}-writer"),
+        (f"{ROLE} {name}-writer", f"{TABLE} {name}-table"),
+        (f"{TABLE} {name}-table", f"{GRANT} {name}-write"),
+        (f"{GRANT} {name}-write", f"{GRANT} {name}-read"),
+        (f"{GRANT} {name}-read", f"postgresql:index/grantRole:GrantRole {name}-reader-analytics"),
+        (f"postgresql:index/grantRole:GrantRole {name}-reader-analytics", f"{LOGIN} {name}-login"),
+        (f"{ROLE} {name}-sink", f"{LOGIN} {name}-login"),
+        (f"{LOGIN} {name}-login", f"aws:iam/rolePolicy:RolePolicy {name}-sink"),
+    ]
+    for earlier, later in edges:
+        kind, _, resource = later.partition(" ")
+        assert order.index(earlier) < order.index(later)
+        assert earlier in graph.one(kind, resource).depends_on
+
+
+def test_memberships_are_declared_on_the_role(graph):
+    roles = {one.inputs["name"]: one for one in graph.of_type(ROLE)}
+    assert roles["embedded_alert_events_w"].inputs["roles"] == ["sluice_sink"]
+    assert roles["embedded_alert_events_sink"].inputs["roles"] == ["embedded_alert_events_w"]
+    assert roles["embedded_alert_events_sink"].inputs["login"] is True
+    assert roles["embedded_alert_events_sink"].ignore_changes == ("password",)
+    assert roles["embedded_alert_events_r"].inputs["login"] is False
+
+
+def test_only_updating_modes_may_update(graph):
+    rights = {one.name: one.inputs["privileges"] for one in graph.of_type(GRANT)}
+    assert rights["alert_events-write"] == ["INSERT", "SELECT"]
+    assert rights["integrity_signals-write"] == ["INSERT", "SELECT", "UPDATE"]
+    assert rights["alert_events-read"] == ["SELECT"]
+
+
+def test_the_plan_object_is_named_by_its_content_and_outlives_its_resource(graph):
+    for name in DATASETS:
+        plan = graph.one("aws:s3/bucketObjectv2:BucketObjectv2", f"{name}-plan")
+        exported = graph.exports["datasets"][name]
+        assert plan.inputs["key"] == f"plans/{name}/{exported['plan_sha256'].removeprefix('sha256:')}.json"
+        assert exported["plan_uri"] == f"s3://{plan.inputs['bucket']}/{plan.inputs['key']}"
+        assert plan.retain is True
+        assert "123456789012" not in plan.inputs["content"], "nothing of the deployment"
+
+
+def test_what_holds_data_is_protected_unless_the_stack_says_no(project, graph):
+    kept = {"aws:s3/bucket:Bucket", QUEUE, TABLE}
+    assert not any(one.protect for one in graph.resources)
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace("sluice:protect: false", "sluice:protect: true"))
+    protected = project.record()
+    assert {one.type for one in protected.resources if one.protect} == kept
+    assert all(one.retain for one in protected.resources if one.protect)
+
+
+def test_a_producer_has_one_policy_on_its_role_over_all_its_datasets(project):
+    for name in DATASETS:
+        project.manifest(name, lambda manifest: manifest.update(producers=["jobs"]))
+    graph = project.record()
+    [policy] = graph.of_type("aws:iam/policy:Policy")
+    [attachment] = graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    [statement] = statements(policy.inputs["policy"])
+    assert statement["Action"] == ["sqs:SendMessage"]
+    assert len(statement["Resource"]) == 3
+    assert attachment.inputs["role"] == "jobs"
+    assert attachment.depends_on == (policy.key,)
+
+
+def test_a_dataset_without_events_has_no_topic(project):
+    project.manifest("alert_events", lambda manifest: manifest.update(events={"publish": False}))
+    graph = project.record()
+    assert [one.name for one in graph.of_type("aws:sns/topic:Topic")] == [
+        f"{name}-commits" for name in DATASETS[1:]
+    ]
+    assert "topic_arn" not in graph.exports["datasets"]["alert_events"], "outputs know no null"
+    policy = graph.one("aws:iam/rolePolicy:RolePolicy", "alert_events-sink").inputs["policy"]
+    assert "sns:" not in policy
+
+
+def test_the_stack_chooses_its_datasets(project):
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace('sluice:datasets: ["*"]', 'sluice:datasets: ["*_events"]'))
+    assert sorted(project.record().exports["datasets"]) == ["alert_events", "monitoring_events"]
+
+
+def test_roles_are_bounded_where_the_stack_says_so(project):
+    boundary = "arn:aws:iam::123456789012:policy/bounds"
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text() + f"  sluice:permissions_boundary: {boundary}\n")
+    roles = project.record().of_type("aws:iam/role:Role")
+    assert {one.inputs["permissionsBoundary"] for one in roles} == {boundary}
+
+
+def test_the_longest_names_of_a_dataset_reach_no_limit(project):
+    long = "d" * 48
+    (project.folder / "datasets" / "alert_events").rename(project.folder / "datasets" / long)
+    for leftover in ("migrations", "history.json"):
+        path = project.folder / "datasets" / long / leftover
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    project.manifest(long, lambda manifest: manifest.update(name=long))
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace("sluice:prefix: embedded", "sluice:prefix: " + "p" * 16))
+    project.plan()
+    graph = project.record()
+    assert len(graph.one(QUEUE, f"{long}-buffer").inputs["name"]) <= 80
+    assert len(graph.one(ROLE, f"{long}-sink").inputs["name"]) <= 63
+    assert len(graph.one("aws:iam/role:Role", f"{long}-sink").inputs["name"]) <= 64
+
+
+# --- what never reaches Pulumi --------------------------------------------------------------------------------------
+
+
+def refused(project) -> str:
+    with pytest.raises(pulumi.RunError) as caught:
+        project.record()
+    return str(caught.value)
+
+
+def test_a_dataset_without_a_chain_stops_the_program_and_names_the_command(project):
+    shutil.rmtree(project.folder / "datasets" / "alert_events" / "migrations")
+    assert "no migration for alert_events v1 yet" in refused(project)
+    assert "Run `sluice plan alert_events`" in refused(project)
+
+
+def test_a_wrong_manifest_and_a_wrong_stack_are_told_together(project):
+    project.manifest("alert_events", lambda manifest: manifest.update(versoin=1))
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace("sluice:region: eu-central-1", "sluice:region: Frankfurt"))
+    text = refused(project)
+    assert "versoin" in text
+    assert "Frankfurt" in text
+
+
+def test_an_edited_migration_stops_the_program(project):
+    [path] = (project.folder / "datasets" / "alert_events" / "migrations" / "v1").glob("*.sql")
+    path.write_text(path.read_text().replace("CREATE TABLE", "CREATE  TABLE", 1))
+    assert "0001_create.sql" in refused(project)

@@ -1,0 +1,355 @@
+"""The dynamic providers against a real Postgres and the emulator, called in the engine's order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
+
+from compiler import names
+from compiler.dataset import Dataset
+from compiler.emit.pulumi import login_provider
+from compiler.emit.pulumi.admin import AdminError
+from compiler.emit.pulumi.login_provider import SinkLoginProvider
+from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
+from compiler.migrate.chain import read_chain
+from compiler.migrate.errors import ConnectError
+from compiler.migrate.propose import propose, write
+from dev.emulator.state import EmulatorState
+from tests.support.datasets import alert_events
+from tests.support.postgres import every_major
+
+ADMIN = "SLUICE_TEST_ADMIN"
+WRITER = "t_alert_events_w"
+
+
+@pytest.fixture
+def configuration(fresh_database: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The stack's configuration as the engine hands it on; the administrator's connection is in the environment only."""
+    monkeypatch.setenv(ADMIN, make_conninfo(**fresh_database))
+    database = {
+        "host": fresh_database["host"],
+        "port": int(fresh_database["port"]),
+        "name": fresh_database["dbname"],
+        "sslmode": "disable",
+        "superuser": True,
+        "admin": f"env:{ADMIN}",
+    }
+    return {"sluice:database": json.dumps(database), "sluice:region": "eu-central-1"}
+
+
+def configured(kind: type[ResourceProvider], configuration: Mapping[str, str]) -> Any:
+    provider = kind()
+    provider.configure(ConfigureRequest(Config(dict(configuration), "sluice")))
+    return provider
+
+
+class Engine:
+    """One resource's life as the engine leads it: check, diff, then create or update; inputs and outputs are kept."""
+
+    def __init__(self, provider: Any) -> None:
+        self.provider = provider
+        self.inputs: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
+        self.id = ""
+
+    def up(self, props: Mapping[str, Any]) -> str:
+        """Bring the resource to the properties; says what was done."""
+        checked = self.provider.check(dict(self.inputs), dict(props))
+        if checked.failures:
+            raise AssertionError("; ".join(one.reason for one in checked.failures))
+        old, self.inputs = self.inputs, checked.inputs
+        if not old:
+            made = self.provider.create(self.inputs)
+            self.id, self.outputs = made.id, made.outs
+            return "create"
+        difference = self.provider.diff(self.id, self.outputs, self.inputs)
+        if not difference.changes:
+            return "same"
+        if difference.replaces:
+            return "replace"
+        self.outputs = self.provider.update(self.id, self.outputs, self.inputs).outs
+        return "update"
+
+
+@pytest.fixture
+def control(configuration: dict[str, str]) -> Engine:
+    return Engine(configured(ControlSchemaProvider, configuration))
+
+
+@pytest.fixture
+def table(configuration: dict[str, str]) -> Engine:
+    return Engine(configured(DatasetTableProvider, configuration))
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset], dict[str, Any]]:
+    """Plan a dataset below the working folder; returns the table resource's properties."""
+    monkeypatch.chdir(tmp_path)
+
+    def plan(dataset: Dataset) -> dict[str, Any]:
+        folder = tmp_path / "datasets" / dataset.name
+        folder.mkdir(parents=True, exist_ok=True)
+        write(propose(dataset, folder))
+        chain = read_chain(folder, dataset.name, dataset.version)
+        assert chain is not None
+        return {
+            "dataset": dataset.name,
+            "version": float(dataset.version),  # the wire knows no integers
+            "owner": dataset.owner,
+            "folder": f"datasets/{dataset.name}",
+            "chain": chain.files[-1].sha256,
+            "writer_role": WRITER,
+        }
+
+    return plan
+
+
+@pytest.fixture
+def prepared(control: Engine, fresh_database: dict[str, Any]) -> Iterator[psycopg.Connection[Any]]:
+    """A database with the control schema and the writer's role."""
+    control.up({"schemas": ["datasets"]})
+    with psycopg.connect(**fresh_database, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {WRITER} ROLE CURRENT_USER")
+        yield connection
+
+
+def test_the_control_schema_comes_once(control, fresh_database):
+    assert control.up({"schemas": ["datasets"]}) == "create"
+    assert control.inputs["files"] == ["0001_control.sql"]
+    assert "CREATE TABLE sluice.datasets" in control.inputs["statements"][0]
+    assert control.up({"schemas": ["datasets"]}) == "same"
+    assert control.inputs["statements"] == []
+    with psycopg.connect(**fresh_database) as connection:
+        assert connection.execute("SELECT count(*) FROM sluice.control_migrations").fetchone() == (1,)
+
+
+def test_another_datasets_schema_is_brought_by_an_update(control, fresh_database):
+    control.up({"schemas": ["datasets"]})
+    assert control.up({"schemas": ["other", "datasets"]}) == "update"
+    with psycopg.connect(**fresh_database) as connection:
+        found = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname IN ('datasets', 'other')"
+        ).fetchall()
+    assert len(found) == 2
+
+
+@every_major
+def test_check_shows_the_sql_create_runs_it_and_then_nothing_is_left(prepared, table, planned):
+    props = planned(alert_events())
+    checked = table.provider.check({}, props).inputs
+    assert checked["files"] == ["0001_create.sql"]
+    assert any("CREATE TABLE" in statement for statement in checked["statements"])
+    assert checked["hazards"] == []
+    assert prepared.execute("SELECT to_regclass('datasets.alert_events_v1')").fetchone() == (None,)
+
+    assert table.up(props) == "create"
+    assert prepared.execute("SELECT count(*) FROM datasets.alert_events").fetchone() == (0,)
+    assert prepared.execute("SELECT writer_role, owner FROM sluice.datasets").fetchone() == (
+        WRITER,
+        "risk-platform",
+    )
+
+    assert table.up(props) == "same"
+    assert (table.inputs["statements"], table.inputs["files"]) == ([], [])
+    assert table.inputs["from"] == table.inputs["to"]
+
+
+def test_a_lost_state_finds_the_table_there(prepared, table, configuration, planned):
+    props = planned(alert_events())
+    table.up(props)
+    again = Engine(configured(DatasetTableProvider, configuration))
+    assert again.up(props) == "create"
+    assert prepared.execute("SELECT count(*) FROM sluice.migrations").fetchone() == (1,)
+
+
+def test_a_new_owner_updates_the_registry_without_any_sql_to_show(prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    assert table.up({**props, "owner": "other-team"}) == "update"
+    assert table.inputs["statements"] == []
+    assert prepared.execute("SELECT owner FROM sluice.datasets").fetchone() == ("other-team",)
+
+
+def test_deleting_retains_the_rows(prepared, table, planned):
+    table.up(planned(alert_events()))
+    table.provider.delete(table.id, table.outputs)
+    assert prepared.execute("SELECT count(*) FROM datasets.alert_events").fetchone() == (0,)
+
+
+def test_files_that_changed_after_the_program_looked_are_not_run(prepared, table, planned):
+    props = {**planned(alert_events()), "chain": "sha256:" + "0" * 64}
+    [failure] = table.provider.check({}, props).failures
+    assert "the migrations in datasets/alert_events end in sha256:" in failure.reason
+
+
+def test_a_chain_that_forgot_what_was_applied_is_refused(prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    table.inputs["chain"] = "sha256:" + "0" * 64
+    [failure] = table.provider.check(table.inputs, props).failures
+    assert "Migrations only grow" in failure.reason
+
+
+def test_no_connection_string_reaches_inputs_or_outputs(
+    prepared, table, planned, configuration, fresh_database
+):
+    table.up(planned(alert_events()))
+    said = json.dumps([table.inputs, table.outputs, configuration])
+    assert fresh_database["password"] not in said
+    assert ADMIN in said
+
+
+def test_a_refused_login_does_not_repeat_the_password(table, planned, fresh_database, monkeypatch):
+    monkeypatch.setenv(ADMIN, make_conninfo(**{**fresh_database, "password": "hunter2"}))
+    with pytest.raises(ConnectError, match="password authentication failed") as caught:
+        table.up(planned(alert_events()))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["host=db password=hunter2 nonsense", "", '{"user": "hunter2"}'])
+def test_a_wrong_connection_string_is_not_repeated(text, configuration, planned, monkeypatch):
+    monkeypatch.setenv(ADMIN, text)
+    engine = Engine(configured(DatasetTableProvider, configuration))
+    with pytest.raises(AdminError, match=ADMIN) as caught:
+        engine.up(planned(alert_events()))
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or "hunter2" not in str(caught.value.__context__)
+
+
+def test_a_preview_needs_no_administrator(configuration, planned, monkeypatch):
+    monkeypatch.delenv(ADMIN)
+    provider = configured(DatasetTableProvider, configuration)
+    assert provider.check({}, planned(alert_events())).failures == []
+
+
+# --- the sink's login -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def login_props(prepared: psycopg.Connection[Any], unique: str) -> dict[str, Any]:
+    prepared.execute(f"CREATE ROLE {unique} LOGIN")
+    return {
+        "role": unique,
+        "secret_name": f"{unique}_login",
+        "rotation": 0.0,
+        "tags": {"sluice:dataset": "x"},
+    }
+
+
+@pytest.fixture
+def login(configuration: dict[str, str], emulator: EmulatorState, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The provider, with the emulator's administrator as ambient credentials."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", emulator.admin.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", emulator.admin.secret_access_key)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    return Engine(configured(SinkLoginProvider, configuration))
+
+
+@pytest.fixture
+def stored(admin: Any) -> Callable[[Engine], dict[str, str]]:
+    """What the secret holds."""
+    client = admin.client("secretsmanager")
+    return lambda engine: json.loads(client.get_secret_value(SecretId=engine.id)["SecretString"])
+
+
+def can_log_in(database: Mapping[str, Any], secret: Mapping[str, str]) -> bool:
+    login = {**database, "user": secret["username"], "password": secret["password"]}
+    try:
+        with psycopg.connect(**login) as connection:
+            return connection.execute("SELECT current_user").fetchone() == (secret["username"],)
+    except psycopg.OperationalError:
+        return False
+
+
+def test_the_stored_password_logs_in_and_nothing_else_is_told(
+    login, login_props, stored, fresh_database, prepared
+):
+    assert login.up(login_props) == "create"
+    secret = stored(login)
+    assert secret["username"] == login_props["role"]
+    assert can_log_in(fresh_database, secret)
+    assert not can_log_in(fresh_database, {**secret, "password": "guess"})
+    assert set(login.outputs) == {*login_props, "secret_arn"}
+    assert login.outputs["secret_arn"] == login.id
+    assert secret["password"] not in json.dumps([login.inputs, login.outputs])
+    [kept] = prepared.execute(
+        "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [secret["username"]]
+    ).fetchone()
+    assert kept.startswith("SCRAM-SHA-256$")
+
+
+def test_the_clear_password_is_not_sent_to_the_server(login, login_props, stored, monkeypatch):
+    sent = []
+    execute = psycopg.Connection.execute
+
+    def spying(self, query, *args, **kwargs):
+        sent.append(query.as_string(self) if hasattr(query, "as_string") else str(query))
+        return execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", spying)
+    login.up(login_props)
+    assert any("ALTER ROLE" in query and "SCRAM-SHA-256$" in query for query in sent)
+    assert stored(login)["password"] not in "\n".join(sent)
+
+
+def test_nothing_changes_until_a_rotation_is_asked_for(login, login_props, stored, fresh_database):
+    login.up(login_props)
+    before = stored(login)
+    assert login.up(login_props) == "same"
+    assert login.up({**login_props, "tags": {"sluice:dataset": "y"}}) == "update"
+    assert stored(login) == before
+    assert login.up({**login_props, "tags": {"sluice:dataset": "y"}, "rotation": 1.0}) == "update"
+    after = stored(login)
+    assert after["password"] != before["password"]
+    assert can_log_in(fresh_database, after)
+    assert not can_log_in(fresh_database, before)
+
+
+def test_a_run_that_was_cut_off_keeps_the_password_that_it_stored(
+    login, login_props, stored, fresh_database, configuration
+):
+    def cut_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(login_provider, "set_password", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            login.up(login_props)
+    again = Engine(configured(SinkLoginProvider, configuration))
+    assert again.up(login_props) == "create"
+    assert can_log_in(fresh_database, stored(again))
+
+
+def test_a_removed_login_can_be_made_again(login, login_props, stored, fresh_database, configuration):
+    login.up(login_props)
+    login.provider.delete(login.id, login.outputs)
+    login.provider.delete("arn:aws:secretsmanager:eu-central-1:123456789012:secret:never-AbCdEf", {})
+    again = Engine(configured(SinkLoginProvider, configuration))
+    again.up(login_props)
+    assert can_log_in(fresh_database, stored(again))
+
+
+def test_somebody_elses_secret_is_left_alone(login, login_props, admin):
+    admin.client("secretsmanager").create_secret(
+        Name=login_props["secret_name"], SecretString='{"username": "root"}'
+    )
+    with pytest.raises(ValueError, match="is there already and is not the login of"):
+        login.up(login_props)
+
+
+def test_another_role_is_another_login(login, login_props):
+    login.up(login_props)
+    assert login.up({**login_props, "role": "other"}) == "replace"
+
+
+def test_the_secrets_name_is_within_its_limit():
+    assert len(names.login_secret("p" * 16, "d" * 48)) <= 80

@@ -1,0 +1,193 @@
+"""Which records of a message are admitted, and what is told of the others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from compiler.dataset import BufferFormat
+from compiler.emit.sink import sink_plan
+from sink_runtime.admission import Admission
+from sink_runtime.delivery import Delivery
+from sink_runtime.plan import SinkPlan
+from sink_runtime.reasons import DESCRIPTIONS, Reason
+from tests.sink import datasets
+from tests.sink.messages import Message, alert, monitored, numbered
+
+ALERTS = sink_plan(datasets.alert_events(), ())
+BARE = sink_plan(datasets.alert_events(buffer_format=BufferFormat.RECORD), ())
+MONITORING = sink_plan(datasets.monitoring_events(), ())
+
+
+def read(message: Message, plan: SinkPlan = ALERTS) -> Delivery:
+    return Admission(plan).read(message.received())
+
+
+def body(**envelope: Any) -> Message:
+    return Message(body=json.dumps({"dataset": "alert_events", "records": [alert()]} | envelope).encode())
+
+
+def test_every_reason_is_described() -> None:
+    assert DESCRIPTIONS.keys() == set(Reason)
+
+
+def test_good_records_go_on_without_the_bad() -> None:
+    delivery = read(Message((alert("a"), 5, alert("b"), alert("c", "nonsense"), None)))
+    assert [record["dedupe_key"] for record in delivery.records] == ["a", "b"]
+    assert (delivery.indexes, delivery.positions) == ([0, 2], [0, 2])
+    assert [(one.index, one.rejection.reason) for one in delivery.refused] == [
+        (1, Reason.SCHEMA_VIOLATION),
+        (3, Reason.SCHEMA_VIOLATION),
+        (4, Reason.SCHEMA_VIOLATION),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "pointer", "text"),
+    [
+        (alert(severity="secret"), "/severity", "enum"),
+        (alert(key="s" * 201), "/dedupe_key", "maxLength (limit: 200)"),
+        (alert() | {"org_id": "secret"}, "/org_id", "format (format: uuid)"),
+        (alert(raised_at="secret"), "/raised_at", "format (format: date-time)"),
+        ({"org_id": numbered(1)}, "", "required (property: dedupe_key)"),
+        (alert(surprise="secret"), "", "additionalProperties (unexpected: ['surprise'])"),
+        (alert(value="secret"), "/value", "type (types: ['null', 'number'])"),
+        (alert(labels={"secret key": 5}), "/labels", "type (types: ['string'])"),
+        ("secret", "", "type (types: ['object'])"),
+    ],
+)
+def test_a_rejection_says_where_and_which_rule_and_no_value(record: Any, pointer: str, text: str) -> None:
+    [refused] = read(Message((record,))).refused
+    assert (refused.rejection.reason, refused.rejection.pointer) == (Reason.SCHEMA_VIOLATION, pointer)
+    assert refused.rejection.text == text
+    assert "secret" not in f"{refused.rejection}"
+
+
+def test_an_invalid_record_under_an_unknown_schema_says_so() -> None:
+    known = read(Message((alert(severity="x"),), envelope={"schema": ALERTS.record_sha256}))
+    unknown = read(Message((alert(severity="x"), alert()), envelope={"schema": "sha256:" + "0" * 64}))
+    assert "schema" not in known.refused[0].rejection.text
+    assert unknown.refused[0].rejection.text.endswith(
+        "the envelope names a schema that this plan does not know"
+    )
+    assert len(unknown.records) == 1, "a valid record is stored, whatever schema its producer built against"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (Message(body=b"[]"), Reason.NOT_AN_ENVELOPE),
+        (Message(body=b"5"), Reason.NOT_AN_ENVELOPE),
+        (Message(body=json.dumps(alert()).encode()), Reason.NOT_AN_ENVELOPE),
+        (body(records=[]), Reason.NOT_AN_ENVELOPE),
+        (body(records={}), Reason.NOT_AN_ENVELOPE),
+        (body(id="batch 7"), Reason.NOT_AN_ENVELOPE),
+        (body(id=None), Reason.NOT_AN_ENVELOPE),
+        (body(id="{" + numbered(1) + "}"), Reason.NOT_AN_ENVELOPE),
+        (body(schema=5), Reason.NOT_AN_ENVELOPE),
+        (body(recrods=[]), Reason.NOT_AN_ENVELOPE),
+        (body(origin={"id": numbered(1), "position": -1}), Reason.NOT_AN_ENVELOPE),
+        (body(origin={"id": numbered(1), "position": True}), Reason.NOT_AN_ENVELOPE),
+        (body(origin={"id": "x", "position": 1}), Reason.NOT_AN_ENVELOPE),
+        (body(origin={"id": numbered(1), "position": 0}, records=[alert(), alert()]), Reason.NOT_AN_ENVELOPE),
+        (body(dataset="other"), Reason.WRONG_DATASET),
+        (body(dataset=None), Reason.WRONG_DATASET),
+        (Message(body=b"\xff"), Reason.INVALID_ENCODING),
+    ],
+)
+def test_bodies_that_are_rejected_whole(message: Message, reason: Reason) -> None:
+    delivery = read(message)
+    [refused] = delivery.refused
+    assert (refused.index, refused.rejection.reason) == (None, reason)
+    assert not delivery.records
+
+
+def test_identity_is_the_envelope_s_id_or_the_message_id() -> None:
+    message = Message((alert(), alert()), message_id=numbered(7).upper())
+    assert (read(message).identity, read(message).positions) == (numbered(7), [0, 1])
+    named = replace(message, envelope={"id": numbered(0xABC).upper()})
+    assert read(named).identity == numbered(0xABC)
+    strange = replace(message, message_id="not a uuid")
+    expected = uuid5(UUID(ALERTS.dataset_uuid), "not a uuid")
+    assert read(strange).identity == str(expected)
+
+
+def test_a_dead_letter_keeps_its_identity() -> None:
+    origin = {
+        "id": numbered(9),
+        "position": 41,
+        "sender": "forged",
+        "sent_at": "2001-01-01T00:00:00Z",
+        "message_id": "m",
+    }
+    delivery = read(body(origin=origin, id=numbered(3)))
+    assert (delivery.identity, delivery.positions, delivery.indexes) == (numbered(9), [41], [0])
+    assert delivery.message.sender != "forged"
+
+
+def test_a_bare_record_is_a_body_of_its_own() -> None:
+    bare = read(Message(body=json.dumps(alert()).encode()), BARE)
+    assert (list(bare.records), bare.positions) == ([alert()], [0])
+    envelope = read(Message((alert(),)), BARE)
+    assert envelope.refused[0].rejection.reason is Reason.SCHEMA_VIOLATION
+    letter = read(body(origin={"id": numbered(9), "position": 0}), BARE)
+    assert (list(letter.records), letter.identity) == ([alert()], numbered(9))
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("1e-400", Reason.NUMBER_OUT_OF_RANGE),
+        ("-1e-400", Reason.NUMBER_OUT_OF_RANGE),
+        ("1e400", Reason.NUMBER_OUT_OF_RANGE),
+        ("0e-400", None),
+        ("5e-324", None),
+        ("1e308", None),
+        ("0.10000000000000000000001", None),
+    ],
+)
+def test_numbers_that_a_double_would_lose(number: str, reason: Reason | None) -> None:
+    record = json.dumps(monitored(duration_ms=0.5)).replace("0.5", number)
+    delivery = read(
+        Message(body=f'{{"dataset": "monitoring_events", "records": [{record}]}}'.encode()), MONITORING
+    )
+    assert [one.rejection.reason for one in delivery.refused] == ([reason] if reason else [])
+    assert [one.rejection.pointer for one in delivery.refused] == (["/duration_ms"] if reason else [])
+
+
+def test_one_record_s_fault_leaves_its_neighbours() -> None:
+    records = [alert("a"), alert("b", labels={"k": "\0"}), alert("c", value=0), alert("d\0")]
+    raw = json.dumps({"dataset": "alert_events", "records": records}).replace(
+        '"value": 0', '"value": 1e200000'
+    )
+    delivery = read(Message(body=raw.encode()))
+    assert [record["dedupe_key"] for record in delivery.records] == ["a"]
+    assert [one.rejection.reason for one in delivery.refused] == [
+        Reason.NUL_CHARACTER,
+        Reason.NUMBER_OUT_OF_RANGE,
+        Reason.NUL_CHARACTER,
+    ]
+
+
+@pytest.mark.parametrize("digits", [4_301, 100_000])
+@pytest.mark.parametrize("place", ["value", "muted"])
+def test_a_number_of_thousands_of_digits_is_rejected_and_stops_nothing(digits: int, place: str) -> None:
+    text = json.dumps({"dataset": "alert_events", "records": [alert("a"), {**alert("b"), place: 7777777}]})
+    delivery = read(Message(body=text.replace("7777777", "9" * digits).encode()))
+    assert [record["dedupe_key"] for record in delivery.records] == ["a"]
+    assert [(one.index, one.rejection.reason) for one in delivery.refused] == [(1, Reason.SCHEMA_VIOLATION)]
+
+
+def test_a_defect_of_ours_rejects_the_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sink_runtime.admission.open_envelope", fails)
+    delivery = read(body())
+    assert [(one.index, one.rejection.reason, one.rejection.text) for one in delivery.refused] == [
+        (None, Reason.UNREADABLE, "ZeroDivisionError")
+    ]

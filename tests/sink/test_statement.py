@@ -1,0 +1,271 @@
+"""The write statement on real Postgres: what each conflict mode keeps, and what the commit row says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from compiler.emit.sink import sink_plan
+from sink_runtime.plan import PARAMETERS, RESULT
+from tests.sink import datasets
+from tests.sink.messages import START, Message, account, alert, monitored, numbered, signal
+from tests.sink.store import Store
+from tests.support.postgres import every_major
+
+Connected = Callable[..., tuple[Store, Any]]
+
+
+def counts(written: Any) -> tuple[int, int, int]:
+    return written.inserted, written.updated, written.unchanged
+
+
+@every_major
+def test_ignore_keeps_the_first_committed(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    first = store.write(connection, Message((alert("cpu", value=1.5), alert("disk"))))
+    assert counts(first) == (2, 0, 0)
+    second = store.write(connection, Message((alert("cpu", "critical"), alert("net")), sent=-1000))
+    assert counts(second) == (1, 0, 1)
+    assert store.rows("dedupe_key", "severity", "value", "sender") == [
+        ("cpu", "info", Decimal("1.5000"), "AROAEXAMPLE:monitor"),
+        ("disk", "info", None, "AROAEXAMPLE:monitor"),
+        ("net", "info", None, "AROAEXAMPLE:monitor"),
+    ]
+    assert store.commits() == [(1, 2, 2, 0, 0, 0), (2, 2, 1, 0, 1, 0)]
+
+
+def test_ignore_takes_the_oldest_of_a_batch(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    written = store.write(
+        connection,
+        Message((alert("a", "warning"),), sent=5),
+        Message((alert("a", "info"), alert("a", "critical")), sent=1, message_id=numbered(2)),
+        Message((alert("a", "critical"),), sent=1, message_id=numbered(3)),
+    )
+    assert counts(written) == (1, 0, 3)
+    assert store.rows("severity") == [("info",)]
+
+
+def test_a_batch_that_changes_nothing_leaves_no_trace(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    message = Message((alert("a"), alert("b")))
+    store.write(connection, message)
+    again = store.write(connection, message)
+    assert (again.sequence, again.committed_at, *counts(again)) == (None, None, 0, 0, 2)
+    store.write(connection, Message((alert("c"),)))
+    assert store.commits("sequence") == [(1,), (2,)]
+
+
+def test_the_commit_row_tells_of_the_messages(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    written = store.write(
+        connection,
+        Message(
+            (alert("a"), alert("b", value="no number")),
+            sent=250,
+            sender='B:"x", {y}\\',
+            message_id=numbered(2),
+        ),
+        Message((alert("c"),), sent=1750, sender="A:a", message_id=numbered(1)),
+    )
+    columns = "commit_id::text, dataset, version, plan_sha256, messages, records, rejected, first_sent_at, last_sent_at, senders"
+    assert store.commits(columns) == [
+        (
+            written.commit_id,
+            "alert_events",
+            1,
+            store.plan.sha256,
+            2,
+            2,
+            1,
+            START.replace(microsecond=250_000),
+            START.replace(second=1, microsecond=750_000),
+            {'B:"x", {y}\\': 1, "A:a": 1},
+        )
+    ]
+    assert store.rows("sender") == [('B:"x", {y}\\',), ("A:a",)]
+    digest = "sha256:" + hashlib.sha256(f"{numbered(1)}\n{numbered(2)}".encode()).hexdigest()
+    assert store.commits("message_digest") == [(digest,)]
+
+
+@every_major
+def test_update_keeps_the_newest_delivery(connected: Connected) -> None:
+    store, connection = connected(datasets.accounts())
+    message = Message((account(1, tier="a"),), "accounts", sent=100, message_id=numbered(5))
+    assert counts(store.write(connection, message)) == (1, 0, 0)
+    older = replace(message, records=(account(1, tier="b"),), sent=99, message_id=numbered(9))
+    assert counts(store.write(connection, older)) == (0, 0, 1)
+    assert counts(store.write(connection, message)) == (0, 0, 1)
+    assert store.rows("tier", "message_id", "sluice_message_id") == [("a", UUID(int=5), UUID(int=5))]
+    newer = replace(message, records=(account(1, tier="c"),), message_id=numbered(6))
+    assert counts(store.write(connection, newer)) == (0, 1, 0)
+    assert store.rows("tier", "message_id", "sluice_message_id") == [("c", UUID(int=6), UUID(int=6))]
+    assert store.commits() == [(1, 1, 1, 0, 0, 0), (2, 1, 0, 1, 0, 0)]
+
+
+def test_a_newer_delivery_of_an_equal_record_advances_the_tuple_and_is_unchanged(
+    connected: Connected,
+) -> None:
+    store, connection = connected(datasets.accounts())
+    message = Message((account(1, rate=1.5),), "accounts", message_id=numbered(5))
+    store.write(connection, message)
+    ingested = store.rows("ingested_at")
+    written = store.write(
+        connection, replace(message, records=(account(1, rate=1.50),), sent=1, message_id=numbered(6))
+    )
+    assert counts(written) == (0, 0, 1)
+    assert written.sequence is None
+    assert store.rows("sluice_sent_at", "sluice_message_id", "message_id") == [
+        (START.replace(microsecond=1000), UUID(int=6), UUID(int=6))
+    ]
+    assert store.rows("ingested_at") == ingested
+    store.write(connection, replace(message, records=(account(1, rate=2),), sent=2))
+    assert store.rows("ingested_at") != ingested
+
+
+@every_major
+def test_update_if_newer_goes_by_the_column_first(connected: Connected) -> None:
+    store, connection = connected(datasets.integrity_signals())
+    late = Message((signal("a", observed=10, score=1),), "integrity_signals", sent=1)
+    assert counts(store.write(connection, late)) == (1, 0, 0)
+    stale = Message((signal("a", observed=9, score=2),), "integrity_signals", sent=99)
+    assert counts(store.write(connection, stale)) == (0, 0, 1)
+    same_moment = Message((signal("a", observed=10, score=3),), "integrity_signals", sent=2)
+    assert counts(store.write(connection, same_moment)) == (0, 1, 0)
+    in_one_batch = Message(
+        (
+            signal("a", observed=11, score=4),
+            signal("a", observed=12, score=5),
+            signal("a", observed=11, score=6),
+        ),
+        "integrity_signals",
+    )
+    assert counts(store.write(connection, in_one_batch)) == (0, 1, 2)
+    assert store.rows("score", "sent_at") == [(Decimal(5), START)]
+
+
+def test_message_keys_make_redelivery_harmless(connected: Connected) -> None:
+    store, connection = connected(datasets.monitoring_events())
+    batch = Message(
+        (monitored(), monitored()),
+        "monitoring_events",
+        envelope={"id": "AAAAAAAA-0000-4000-8000-00000000000A"},
+    )
+    assert counts(store.write(connection, batch)) == (2, 0, 0)
+    retry = replace(batch, message_id=numbered(77), sent=60_000)  # the producer's own, with a new MessageId
+    assert counts(store.write(connection, retry)) == (0, 0, 2)
+    expected = UUID("aaaaaaaa-0000-4000-8000-00000000000a")
+    assert store.rows("sluice_message_id", "sluice_position") == [(expected, 0), (expected, 1)]
+
+
+def test_values_of_every_type_and_the_record_itself(connected: Connected) -> None:
+    store, connection = connected(datasets.monitoring_events())
+    record = monitored(
+        duration_ms=0.1,
+        count=9007199254740993,
+        ok=False,
+        day="2024-02-29",
+        labels={"a": [1.50]},
+        extra=[None],
+    )
+    body = b'{"dataset": "monitoring_events", "records": [%s]}'
+    raw = json.dumps(record).replace("9007199254740993", "9007199254740993.0").encode()
+    store.write(connection, Message(body=body % raw))
+    [row] = store.rows("service", "at", "duration_ms", "count", "ok", "day", "labels")
+    assert row == (
+        "api",
+        datetime(2024, 5, 1, 12, tzinfo=UTC),
+        0.1,
+        9007199254740993,
+        False,
+        date(2024, 2, 29),
+        {"a": [1.5]},
+    )
+    kept = store.fetch("SELECT record ->> 'count', record - 'count' FROM datasets.monitoring_events_v1")
+    assert kept == [("9007199254740993.0", {name: record[name] for name in record if name != "count"})]
+
+
+def test_absent_null_and_default(connected: Connected) -> None:
+    store, connection = connected(datasets.accounts())
+    null = account(1, tier=None, limit=None, rate=None, flags=None)
+    given = account(2, tier="x", limit=3.0, rate=0.25, flags=[])
+    store.write(connection, Message((null, given, account(3)), "accounts"))
+    assert store.rows("tier", "limit", "rate", "flags") == [
+        (None, None, None, None),
+        ("x", 3, Decimal("0.25"), []),
+        ("free", 10, Decimal("1.50"), {"a": [1]}),
+    ]
+    assert store.fetch("SELECT count(*) FROM datasets.accounts_v1 WHERE flags IS NULL") == [(1,)]
+
+
+@every_major
+def test_json_null_is_sql_null(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    store.write(connection, Message((alert("a", labels=None, value=None), alert("b", labels={}))))
+    assert store.fetch(
+        "SELECT labels IS NULL, value IS NULL FROM datasets.alert_events_v1 ORDER BY dedupe_key"
+    ) == [
+        (True, True),
+        (False, True),
+    ]
+
+
+@every_major
+def test_property_names_that_no_column_can_have(connected: Connected) -> None:
+    store, connection = connected(datasets.accounts())
+    names = {
+        "Full Name %s $1": "n",
+        "x" * 70: "l",
+        "n" * 70: 2.0,
+        "j" * 70: {"k": None},
+        "ctid": "c",
+        "": "e",
+        'a\n"b\\': "q",
+    }
+    store.write(connection, Message((account(1, **names), account(2, **{"j" * 70: None})), "accounts"))
+    columns = ("name", "long_name", "long_number", "long_json", "system", "nothing", "line")
+    assert store.rows(*columns) == [("n", "l", 2, {"k": None}, "c", "e", "q"), (None,) * 7]
+    assert store.fetch("SELECT long_json IS NULL FROM datasets.accounts_v1 ORDER BY id") == [
+        (False,),
+        (True,),
+    ]
+
+
+def test_the_statement_has_the_plan_s_parameters_and_result(connected: Connected) -> None:
+    store, connection = connected(datasets.integrity_signals())
+    store.write(connection, Message((signal(),), "integrity_signals"))
+    connection.execute(f"PREPARE it AS {store.plan.statement}")
+    types = connection.execute(
+        "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'it'"
+    ).fetchone()
+    assert len(types[0]) == len(PARAMETERS)
+    cursor = connection.execute("EXECUTE it ('[]', '{}', '{}', '{}', '{}', NULL, '', 0, 0, '', '{}')")
+    assert tuple(column.name for column in cursor.description) == RESULT
+    assert cursor.fetchall() == [(None, None, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("make", [datasets.alert_events, datasets.accounts, datasets.monitoring_events])
+def test_rows_are_sorted_once_and_found_by_the_key(connected: Connected, make: Any) -> None:
+    store, connection = connected(make())
+    connection.execute(f"PREPARE it AS {store.plan.statement}")
+    lines = connection.execute(
+        "EXPLAIN EXECUTE it ('[]', '{}', '{}', '{}', '{}', NULL, '', 0, 0, '', '{}')"
+    ).fetchall()
+    plan = "\n".join(line for (line,) in lines)
+    assert plan.count("Sort  (") == 1, plan
+    assert "Seq Scan" not in plan, plan
+
+
+def test_the_same_dataset_gives_the_same_plan() -> None:
+    assert (
+        sink_plan(datasets.accounts(), ("sha256:b", "sha256:a")).to_bytes()
+        == sink_plan(datasets.accounts(), ("sha256:a", "sha256:b")).to_bytes()
+    )

@@ -1,0 +1,215 @@
+"""The calls to SQS: signed as botocore signs, failures read, bytes counted."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+
+from sink_runtime.aws import ca_file
+from sink_runtime.queue import MAX_MESSAGE_BYTES, Outgoing
+from sink_runtime.sqs import SqsQueue, endpoint_of
+from sink_runtime.wire import Credentials, QueueFault, Wire
+from tests.sink.messages import Message
+
+URL = "http://127.0.0.1:9/123456789012/buffer"
+
+
+@dataclass
+class Server:
+    """Answers every call with the next of `answers` (status, body), and keeps what it was asked."""
+
+    address: str = ""
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in self.requests]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    found = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            status, answer = found.answers.pop(0) if found.answers else (200, b"{}")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        found.address = f"http://127.0.0.1:{http.server_address[1]}/"
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield found
+        http.shutdown()
+
+
+def wire(server: Server, token: str | None = None) -> Wire:
+    credentials = Credentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY", token)
+    return Wire(server.address, "eu-central-1", lambda: credentials, ca_file(), "buffer")
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+def test_the_signature_is_botocore_s(
+    server: Server, token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SqsQueue(URL, wire(server, token)).send([Outgoing("söme böry", {"reason": "not_json"})])
+    [(headers, body)] = server.requests
+    signed = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert {"host", "content-type", "x-amz-date", "x-amz-target"} <= set(signed)
+    assert ("x-amz-security-token" in signed) == (token is not None)
+
+    request = AWSRequest(
+        "POST", server.address, data=body, headers={name: headers[name] for name in signed if name != "host"}
+    )
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(
+        BotocoreCredentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY"), "sqs", "eu-central-1"
+    )
+    canonical = signer.canonical_request(request)
+    expected = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert headers["authorization"].endswith(f"Signature={expected}")
+    assert headers["authorization"].split("Credential=")[1].split(",")[0] == signer.scope(request)
+
+
+def test_one_connection_serves_many_calls_and_bytes_are_counted(server: Server) -> None:
+    made = wire(server)
+    server.answers = [(200, '{"Messages": [], "a": "ä😀"}'.encode())]
+    for _ in range(3):
+        made.call("ReceiveMessage", {})
+    assert made.received_bytes == len('{"Messages": [], "a": "ä😀"}'.encode()) + 2 * 2
+    assert all("expect" not in headers for headers, _ in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "alarm"),
+    [
+        (403, b'{"__type": "com.amazon.coral.service#AccessDeniedException"}', "AccessDeniedException", True),
+        (400, b'{"__type": "com.amazonaws.sqs#OverLimit"}', "OverLimit", False),
+        (400, b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist"}', "QueueDoesNotExist", True),
+        (
+            400,
+            b'{"__type": "com.amazon.coral.availability#ThrottlingException"}',
+            "ThrottlingException",
+            False,
+        ),
+        (503, b"<html>", "UnreadableAnswer", False),
+        (200, b"<html>", "UnreadableAnswer", True),
+        (500, b"", "UnreadableAnswer", False),
+    ],
+)
+def test_failures_are_told_apart(server: Server, status: int, body: bytes, code: str, *, alarm: bool) -> None:
+    server.answers = [(status, body)]
+    with pytest.raises(QueueFault) as raised:
+        wire(server).call("ReceiveMessage", {})
+    fault = raised.value
+    assert (fault.dependency, fault.code, fault.alarm) == ("buffer", code, alarm)
+    assert fault.is_denial == (status == 403)
+
+
+def test_nobody_there_is_a_fault_and_no_alarm() -> None:
+    with pytest.raises(QueueFault) as raised:
+        wire(Server("http://127.0.0.1:9/")).call("ReceiveMessage", {})
+    assert (raised.value.code, raised.value.alarm) == ("curl-7", False)
+
+
+def test_messages_are_read_with_what_they_carry(server: Server) -> None:
+    message = {
+        "MessageId": "m",
+        "ReceiptHandle": "r",
+        "Body": "ä",
+        "Attributes": {
+            "SentTimestamp": "1714564800123",
+            "SenderId": "AROA:x",
+            "ApproximateReceiveCount": "4",
+        },
+        "MessageAttributes": {"sluice": {"StringValue": '{"replays": 2}', "DataType": "String"}},
+    }
+    server.answers = [
+        (200, json.dumps({"Messages": [message, message | {"MessageAttributes": {}}]}).encode())
+    ]
+    found = SqsQueue(URL, wire(server)).receive(5)
+    assert [(one.body, one.sender, one.receives, one.replays) for one in found] == [
+        ("ä".encode(), "AROA:x", 4, 2),
+        ("ä".encode(), "AROA:x", 4, 0),
+    ]
+    assert found[0].sent_text == "2024-05-01T12:00:00.123Z"
+    [asked] = server.bodies()
+    assert (asked["MaxNumberOfMessages"], asked["WaitTimeSeconds"]) == (10, 5)
+
+
+def test_half_a_surrogate_pair_does_not_hide_its_neighbours(server: Server) -> None:
+    attributes = '"Attributes": {"SentTimestamp": "1", "SenderId": "x", "ApproximateReceiveCount": "1"}'
+    messages = ",".join(
+        f'{{"MessageId": "m", "ReceiptHandle": "r", "Body": "{body}", {attributes}}}'
+        for body in ("\\ud800", "{}")
+    )
+    server.answers = [(200, f'{{"Messages": [{messages}]}}'.encode())]
+    found = SqsQueue(URL, wire(server)).receive(0)
+    assert [one.body for one in found] == [b"\xed\xa0\x80", b"{}"]
+
+
+def test_calls_hold_ten_entries_with_distinct_ids_and_failures_are_indexed(server: Server) -> None:
+    messages = [Message(message_id=str(number)).received() for number in range(23)]
+    failed = {"Id": "12", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}
+    busy = {"Id": "20", "Code": "InternalError", "SenderFault": False}
+    server.answers = [
+        (200, b"{}"),
+        (200, json.dumps({"Failed": [failed]}).encode()),
+        (200, json.dumps({"Failed": [busy]}).encode()),
+    ]
+    failures = SqsQueue(URL, wire(server)).delete(messages)
+    assert [(one.index, one.permanent) for one in failures] == [(12, True), (20, False)]
+    assert [len(body["Entries"]) for body in server.bodies()] == [10, 10, 3]
+    for body in server.bodies():
+        ids = [entry["Id"] for entry in body["Entries"]]
+        assert len(set(ids)) == len(ids)
+    handles = [entry["ReceiptHandle"] for body in server.bodies() for entry in body["Entries"]]
+    assert handles == [message.receipt for message in messages]
+
+
+def test_a_call_holds_no_more_than_one_mebibyte(server: Server) -> None:
+    letters = [Outgoing("x" * 400_000, {"reason": "not_json"}) for _ in range(5)]
+    SqsQueue(URL, wire(server)).send(letters)
+    assert [len(body["Entries"]) for body in server.bodies()] == [2, 2, 1]
+    assert sum(letter.size for letter in letters[:2]) <= MAX_MESSAGE_BYTES
+
+
+def test_the_size_of_a_letter_counts_its_attributes_in_bytes() -> None:
+    assert Outgoing("ä", {"reason": "ö"}).size == 2 + len("reason") + len("String") + 2
+
+
+def test_hide_says_for_how_long(server: Server) -> None:
+    SqsQueue(URL, wire(server)).hide([Message().received()], 0)
+    assert server.bodies()[0]["Entries"][0]["VisibilityTimeout"] == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://sqs.eu-central-1.amazonaws.com/123456789012/q", "https://sqs.eu-central-1.amazonaws.com/"),
+        (
+            "https://vpce-1.sqs.cn-north-1.vpce.amazonaws.com.cn/1/q",
+            "https://vpce-1.sqs.cn-north-1.vpce.amazonaws.com.cn/",
+        ),
+    ],
+)
+def test_the_endpoint_is_the_queue_s_own(url: str, endpoint: str) -> None:
+    assert endpoint_of(url) == endpoint
