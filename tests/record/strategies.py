@@ -403,7 +403,7 @@ def _keyed(draw, table, dataset):
 
 def _plain_json(value: Any) -> bool:
     """Can the value stand in a manifest (no number that needs a decimal)?"""
-    return value is not None and "Decimal" not in repr(value) and "\0" not in json.dumps(value, default=str)
+    return value is not None and "Decimal" not in repr(value) and "\\u0000" not in json.dumps(value)
 
 
 def _errors(manifest: dict[str, Any]) -> list[Any]:

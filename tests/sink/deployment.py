@@ -97,6 +97,10 @@ class Deployment:
 
     def read_all(self, queue: str, expected: int) -> list[dict[str, Any]]:
         """Receive and delete until so many messages were there."""
+        return self.read_until(queue, lambda found: len(found) >= expected)
+
+    def read_until(self, queue: str, enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+        """Receive and delete until what was there is enough."""
         found: list[dict[str, Any]] = []
 
         def receive() -> bool:
@@ -109,7 +113,7 @@ class Deployment:
             for message in answer.get("Messages", ()):
                 self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
                 found.append(message)
-            return len(found) >= expected
+            return enough(found)
 
         until(receive, lambda: f"{len(found)} messages\n{self.tell()}")
         return found
