@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from psycopg import Connection
@@ -46,6 +47,20 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend
 ORDER BY a.xact_start, a.pid
 """.replace("{who}", _WHO)
 
+# A build's lock on the table is the session's, and is let go a moment before its last transaction commits.
+_BUILDERS = """
+SELECT a.pid, {who}
+FROM pg_stat_activity AS a
+WHERE a.pid <> pg_backend_pid() AND a.backend_type IS DISTINCT FROM 'autovacuum worker' AND EXISTS (
+    SELECT FROM pg_locks AS l
+    WHERE l.pid = a.pid AND l.granted
+      AND (l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock'
+             AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+             AND l.relation = to_regclass(format('%%I.%%I', %s::text, %s::text))
+        OR l.locktype = 'transactionid' AND l.pid = ANY (%s)))
+ORDER BY a.pid
+""".replace("{who}", _WHO)
+
 _HARMLESS = {
     Lock.ACCESS_EXCLUSIVE: [],
     Lock.SHARE_UPDATE_EXCLUSIVE: ["AccessShareLock", "RowShareLock", "RowExclusiveLock"],
@@ -69,10 +84,25 @@ def old_transactions(connection: Connection[Any], seconds: int) -> tuple[str, ..
     return _ask(connection, _OLD, (_WORDS, seconds))
 
 
+def builders(
+    connection: Connection[Any], relation: Relation, known: Collection[int]
+) -> tuple[tuple[int, str], ...]:
+    """The sessions that build or drop an index of the table, or change it otherwise while it is used: pid and words.
+
+    `known` are the process ids that were found before: they count until what they have written is committed.
+    """
+    parameters = (_WORDS, relation.schema, relation.table, list(known))
+    return tuple((row[0], row[1]) for row in _rows(connection, _BUILDERS, parameters))
+
+
 def _ask(connection: Connection[Any], query: str, parameters: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(row[0] for row in _rows(connection, query, parameters))
+
+
+def _rows(connection: Connection[Any], query: str, parameters: tuple[object, ...]) -> list[Any]:
     """As the login itself: it may see other sessions, which the tables' owner may not."""
     connection.execute("RESET ROLE")
     try:
-        return tuple(row[0] for row in connection.execute(query, parameters))
+        return connection.execute(query, parameters).fetchall()
     finally:
         become_owner(connection)

@@ -13,7 +13,8 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL
+from tenacity import Retrying, retry_if_result, wait_fixed
 
 from compiler.migrate import blockers, catalog, journal
 from compiler.migrate.catalog import Relation
@@ -26,6 +27,8 @@ from compiler.table import ABSENT_FINGERPRINT, Table
 
 # A build waits for the transactions that are older than itself; those that were young are soon gone.
 OLD_SECONDS = 10
+# How often another session's build is asked after.
+BUILDER_SECONDS = 0.5
 
 Progress = Callable[[str], None]
 Part = tuple[tuple[int, Step], ...]
@@ -106,16 +109,21 @@ class Runner:
         return found == step.after
 
     def _wait_for_builder(self) -> None:
-        """A build that is still at work holds this lock to its end; it is waited for, however long, and never undone."""
-        lock = SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE{}")
-        name = Identifier(self.relation.schema, self.relation.table)
-        try:
-            with self.connection.transaction():
-                self.connection.execute(lock.format(name, SQL(" NOWAIT")))
-        except psycopg.errors.LockNotAvailable:
-            self.progress("  another session works on the table; waiting for it")
-            with self.connection.transaction():
-                self.connection.execute(lock.format(name, SQL("")))
+        """A build that is still at work is waited for, however long, and never undone.
+
+        By asking, not by queueing for its lock: whoever queues may hold the snapshot that the build waits for.
+        """
+        told: set[int] = set()
+
+        def at_work() -> bool:
+            found = blockers.builders(self.connection, self.relation, told)
+            for pid, session in found:
+                if pid not in told:
+                    self.progress(f"  another session works on the table; waiting for it: {session}")
+            told.update(pid for pid, _ in found)
+            return bool(found)
+
+        Retrying(retry=retry_if_result(bool), wait=wait_fixed(BUILDER_SECONDS))(at_work)
 
     def _begin(self, member: ChainFile, number: int) -> None:
         if number == 1 and not journal.is_begun(self.connection, member.migration):

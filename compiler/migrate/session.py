@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
+from tenacity import Retrying, retry_if_not_result, wait_fixed
 
 from compiler.migrate.errors import ConnectError
 from compiler.migrate.model import POSTGRES_MINIMUM
@@ -22,6 +23,7 @@ from compiler.names import OWNER_ROLE
 ConnInfo = str | Mapping[str, str | int]
 APPLICATION_NAME = "sluice migrate"
 CONNECT_SECONDS = 10
+LOCK_POLL_SECONDS = 0.5
 
 # Role- and database-level defaults of these change deparsed text, what a literal means, or whether a step can run.
 _PINNED: Mapping[str, str] = {
@@ -152,12 +154,20 @@ def become_owner(connection: Connection[Any]) -> None:
 
 @contextmanager
 def advisory_lock(connection: Connection[Any], name: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold this database's lock of that name; `waiting` is told once when another session has it."""
+    """Hold this database's lock of that name; `waiting` is told once when another session has it.
+
+    The lock is asked for again and again, never queued for: a statement that queues holds a snapshot, and an index that
+    the lock's holder builds concurrently waits for that, so the two would wait for each other.
+    """
     key = _lock_key(name)
-    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,)).fetchone()
-    if not (row and row[0]):
+
+    def is_had() -> bool:
+        row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,)).fetchone()
+        return bool(row and row[0])
+
+    if not is_had():
         waiting(f"{name}: another session is at work; waiting for it")
-        connection.execute("SELECT pg_catalog.pg_advisory_lock(%s)", (key,))
+        Retrying(retry=retry_if_not_result(bool), wait=wait_fixed(LOCK_POLL_SECONDS))(is_had)
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from compiler.dataset import BigInt, Bound, Check, Expression, Length, Numeric
 from compiler.migrate import run as run_module
 from compiler.migrate import session
 from compiler.migrate.apply import apply_chain, relation_of, status
-from compiler.migrate.errors import DriftError, LockError, StepError
+from compiler.migrate.errors import DriftError, LockError, MigrateError, StepError
 from compiler.migrate.model import Chain, Effort, Lock, Mode
 from compiler.migrate.patience import Patience
 from compiler.migrate.run import parts
@@ -327,6 +327,43 @@ def test_a_build_that_is_still_at_work_is_waited_for_and_kept(database):
         resume.join(60)
     assert not any("after a kill" in text for text in told)
     assert status(database.conninfo, chain).pending == ()
+
+
+@every_major
+def test_two_appliers_of_a_build_do_not_wait_for_each_other(database):
+    """The second one waits for the first one's lock with no snapshot, for which the first one's build would wait."""
+    before, chain = index_chain()
+    database.roles(alert_events())
+    database.apply(alert_events(), before)
+    fill(database)
+    waiting, results, failed = threading.Event(), [], []
+
+    def progress(text):
+        if "another session is at work" in text:
+            waiting.set()
+
+    def work():
+        try:
+            role = writer(alert_events())
+            results.append(apply_chain(database.conninfo, chain, role, progress=progress).applied)
+        except MigrateError as error:
+            failed.append(error)
+
+    with psycopg.connect(**database.conninfo) as older:
+        older.execute("UPDATE datasets.alert_events_v1 SET sender = 'y'")
+        appliers = [threading.Thread(target=work) for _ in range(2)]
+        for applier in appliers:
+            applier.start()
+        assert waiting.wait(60)
+        wait_until(
+            database,
+            "SELECT count(*) > 0 FROM pg_index WHERE NOT indisvalid AND indrelid = 'datasets.alert_events_v1'::regclass",
+        )
+        older.execute("ROLLBACK")
+        for applier in appliers:
+            applier.join(60)
+    assert failed == []
+    assert sorted(results) == [(), (chain.files[-1].name,)]
 
 
 # --- locks ----------------------------------------------------------------------------------------------------------
