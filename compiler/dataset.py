@@ -109,6 +109,7 @@ class Column:
 
     `rounds` lets a numeric(p,s) column take excess scale; otherwise the effective schema refuses it.
     `optional`: the property may be missing (apart from whether it may be null, which `nullable` covers together).
+    `renamed_from` is the name that the column had until now, for the plan that renames it.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Column:
     description: str | None = None
     rounds: bool = False
     optional: bool = False
+    renamed_from: str | None = None
 
 
 # --- constraints, structured: SQL text is rendered in migrate/ only ---------------------------------------------------

@@ -138,6 +138,7 @@ def _column(column: Column, dataset: Dataset, sink_only: tuple[str, ...]) -> dic
         "optional": column.optional,
         "default": column.default.value if column.default else None,
         "rounds": column.rounds,
+        "renamed_from": column.renamed_from,
         "classification": str(column.classification),
         "description": column.description,
         "checks": [_check(check) for check in dataset.checks if check.column == column.name],

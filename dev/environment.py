@@ -5,6 +5,7 @@
     program      `__main__.py` with local resource handlers in the engine's place            dev/program.py
     outputs      `.sluice/outputs.json`: the stack's exports, and how to reach the servers   dev/outputs.py
     sinks        one process a dataset, replaced where its plan or address changed           dev/sinks.py
+    contract     migrations that remove what only the old sinks needed                       compiler/migrate/apply.py
 
 Every step leaves alone what is right already, so a second `up` is quick, and mends what crashed since the first.
 """
@@ -19,7 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from compiler.dataset import Dataset
-from compiler.pipeline import check_datasets, compile_datasets
+from compiler.migrate.apply import apply_chain
+from compiler.migrate.chain import read_chain
+from compiler.migrate.errors import MigrateError
+from compiler.names import writer_role
+from compiler.pipeline import DATASETS, check_datasets, compile_datasets
 from compiler.problems import Problem, ProblemsError, Severity, errors
 from compiler.stack import StackConfig, load_stack
 from dev import outputs, principals, program_run, servers
@@ -29,7 +34,7 @@ from dev.resources.apply import Event
 from dev.servers import Servers
 from dev.sinks import RunningSink, Sinks, SinkSpec, spec_of
 from dev.stack import STACK, configured
-from dev.state import Paths, locked
+from dev.state import DevError, Paths, locked
 
 __all__ = ["Environment", "Observer", "Up", "load_outputs"]
 
@@ -94,6 +99,7 @@ class Environment:
                 found(f"{len(events)} resources")
             document = outputs.write(self.paths, exports, both, readers)
             started, stopped = self._sinks(both, exports)
+            self._contract(config, both, datasets)
         return Up(document, tuple(events), started, stopped, lost, time.monotonic() - began)
 
     def down(self, *, keep_data: bool = False) -> tuple[RunningSink, ...]:
@@ -158,6 +164,25 @@ class Environment:
             sinks.stop(old)
             found(f"{len(started)} started, {len(specs) - len(started)} unchanged, {len(old)} stopped")
         return _datasets(started), _datasets(old)
+
+    def _contract(self, config: StackConfig, both: Servers, datasets: tuple[Dataset, ...]) -> None:
+        """The migrations that wait for the new sinks; the sinks that they waited for are gone. Raises DevError."""
+        chains = [
+            (dataset, read_chain(self.project / DATASETS / dataset.name, dataset.name, dataset.version))
+            for dataset in datasets
+        ]
+        waiting = [(dataset, chain) for dataset, chain in chains if chain and chain.expanded != chain.files]
+        if not waiting:
+            return
+        with self._step("contract migrations") as found:
+            names: list[str] = []
+            for dataset, chain in waiting:
+                role = writer_role(config.prefix, dataset.name)
+                try:
+                    names += apply_chain(both.address.conninfo(), chain, role, dataset.owner).applied
+                except MigrateError as error:
+                    raise DevError(str(error)) from None
+            found(", ".join(names) or "applied already")
 
     def _specs(self, both: Servers, exports: Mapping[str, Any]) -> tuple[SinkSpec, ...]:
         environment = str(exports["environment"]["name"])

@@ -60,7 +60,7 @@ class Sink:
             self._log.info("stopping with work in hand")
         finally:
             self._custody.let_go()
-            self._gate.close()
+            self._gate.leave()
 
     def _turn(self) -> None:
         connection = self._patience.until(self._gate.enter)

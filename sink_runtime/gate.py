@@ -8,6 +8,7 @@ since it holds their messages until they are.)
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import psycopg
 
@@ -53,6 +54,14 @@ class Gate:
         instances.register(connection, self._plan, self._plan_sha256, self._instance)
         self._seen = time.monotonic()
         return connection
+
+    def leave(self) -> None:
+        """Say that this sink is gone, if Postgres can be told, and drop the connection."""
+        connection = self._database.current
+        if connection is not None and not connection.broken:
+            with suppress(psycopg.Error):
+                instances.gone(connection, self._plan, self._instance)
+        self.close()
 
     def close(self) -> None:
         """Drop the connection: the next to enter gets a fresh one, checked anew."""

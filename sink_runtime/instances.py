@@ -9,10 +9,13 @@ from sink_runtime.database import Connection
 from sink_runtime.plan import SinkPlan
 
 _REGISTER = """
-INSERT INTO sluice.sink_instances (dataset, instance, plan_sha256, version) VALUES ($1, $2, $3, $4)
+INSERT INTO sluice.sink_instances (dataset, instance, plan_sha256, version, contract) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (dataset, instance) DO UPDATE
-SET plan_sha256 = excluded.plan_sha256, version = excluded.version, started_at = now(), last_seen = now()
+SET plan_sha256 = excluded.plan_sha256, version = excluded.version, contract = excluded.contract, started_at = now(),
+  last_seen = now()
 """
+# What was never seen since is gone: a contract migration waits for it no longer.
+_GONE = "UPDATE sluice.sink_instances SET last_seen = '-infinity' WHERE dataset = $1 AND instance = $2"
 _SEEN = "UPDATE sluice.sink_instances SET last_seen = now() WHERE dataset = $1 AND instance = $2"
 
 
@@ -23,9 +26,14 @@ def instance_name() -> str:
 
 def register(connection: Connection, plan: SinkPlan, plan_sha256: str, instance: str) -> None:
     """Say that this sink is ready to write by this plan. Raises psycopg.Error."""
-    connection.execute(_REGISTER, [plan.dataset, instance, plan_sha256, plan.version])
+    connection.execute(_REGISTER, [plan.dataset, instance, plan_sha256, plan.version, plan.contract])
 
 
 def seen(connection: Connection, plan: SinkPlan, instance: str) -> None:
     """Say that this sink is alive; also the probe that the database is. Raises psycopg.Error."""
     connection.execute(_SEEN, [plan.dataset, instance])
+
+
+def gone(connection: Connection, plan: SinkPlan, instance: str) -> None:
+    """Say that this sink ends in good order. Raises psycopg.Error."""
+    connection.execute(_GONE, [plan.dataset, instance])

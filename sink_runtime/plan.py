@@ -60,7 +60,8 @@ class SinkPlan:
     U+0000 in any string or key, no lone surrogate, nesting of at most `max_depth`, exact numbers, and no number of a
     `double precision` column that would be flushed to zero.
     `schemas` are the record schema hashes that this version knows. `constraints` are the names of the table's CHECKs and
-    key, so that a refusal can be laid at the record's door or not. `key` is the conflict target.
+    key, so that a refusal can be laid at the record's door or not. `key` is the conflict target. `contract` is the number
+    of the last contract migration that the plan was compiled after, 0 for none: it needs nothing that those remove.
     """
 
     format: int
@@ -85,6 +86,7 @@ class SinkPlan:
     visibility_timeout_seconds: int
     latency_target_seconds: int
     publish_events: bool
+    contract: int = 0
     max_depth: int = 512
     max_message_bytes: int = (
         1_040_384  # MaximumMessageSize of the buffer: a wrapped record still fits into the DLQ

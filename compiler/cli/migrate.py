@@ -191,6 +191,7 @@ def _status_text(status: Status) -> str:
     lines = [
         head,
         *(f"  pending: {name}" for name in status.pending),
+        *(f"  waits for the sink {text}" for text in status.held_back),
         *(f"  changed outside of its migrations: {text}" for text in status.drift),
         *(f"  {text}" for text in status.trouble),
     ]

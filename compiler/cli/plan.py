@@ -9,9 +9,10 @@ import click
 
 from compiler.cli.common import DATASETS, FOUND_PROBLEMS, project_root, stop
 from compiler.cli.plan_report import reported
+from compiler.migrate.approve import ApproveError
 from compiler.migrate.chain import ChainError
 from compiler.migrate.planner import Refused
-from compiler.migrate.propose import Proposal, propose, write
+from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import CompiledDataset, compile_datasets
 from compiler.problems import Finding, Problem, errors
 
@@ -26,20 +27,42 @@ from compiler.problems import Finding, Problem, errors
 @click.option(
     "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True
 )
+@click.option(
+    "--approve",
+    "approvals",
+    multiple=True,
+    metavar="NNNN.STEP",
+    help="Approve the hazard of a step, by the file's number and the step's; the SQL as it is now. May be repeated.",
+)
+@click.option("--because", "why", metavar="TEXT", help="Why the hazard is accepted; it stands in the file.")
 @click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], check: bool, form: str) -> None:  # noqa: FBT001 - click's
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    check: bool,  # noqa: FBT001 - click's
+    form: str,
+    approvals: tuple[str, ...],
+    why: str | None,
+) -> None:
     """Write the migrations that the manifests need.
 
     For each dataset NAME (by default all) whose manifest is right: the migration files of its version, the table that
     they end in, and the history of its record schemas. Review them, and commit them with the manifest. What is written
     follows from the files alone; no database and no network is used.
 
-    A change of a table becomes the next migration where it can be made while the table is in use: new columns, wider
-    checks and numbers, defaults, nulls, indexes, comments. Others are refused by name: a new version is a table of its own.
+    A change of a table that is in use becomes the next migrations: one to run before the new sinks (expand), and one
+    after them (contract) for what old sinks still need: columns that go, stricter CHECKs, another key. What cannot be
+    planned so is refused by name: a new version is a table of its own.
+
+    A step that may do harm, such as one that loses data, has a hazard, and is not applied before somebody has approved
+    it: --approve 0003.1 --because "Nobody reads the column."
 
     --format markdown is for a review: each step with its lock, its hazard and its SQL.
     """
     root = project_root(ctx)
+    if approvals or why is not None:
+        _approve(ctx, root, names, approvals, why)
+        return
     compilation = compile_datasets(root, dataset_folders(root, names))
     proposals, findings = _propose(compilation.datasets)
     if not check:
@@ -51,6 +74,32 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, form: str) 
         stop(problems)
     refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
     ctx.exit(FOUND_PROBLEMS if refused or (check and any(p.files for p in proposals)) else 0)
+
+
+def _approve(
+    ctx: click.Context, root: Path, names: tuple[str, ...], approvals: tuple[str, ...], why: str | None
+) -> None:
+    if len(names) != 1 or not approvals or why is None:
+        raise click.UsageError(
+            "Approve steps of one dataset at a time: NAME --approve NNNN.STEP --because TEXT."
+        )
+    (folder,) = dataset_folders(root, names)
+    try:
+        steps = [(int(file), int(step)) for file, step in (one.split(".") for one in approvals)]
+    except ValueError:
+        raise click.UsageError("A step is named by its file's number and its own: 0003.1.") from None
+    compilation = compile_datasets(root, (folder,))
+    if errors(compilation.problems):
+        stop(compilation.problems)
+    try:
+        changed = approve(compilation.datasets[0].dataset, folder, steps, why)
+    except ChainError as error:
+        stop([problem_of(finding) for finding in error.findings])
+    except ApproveError as error:
+        raise click.UsageError(str(error)) from None
+    for file in changed:
+        click.echo(f"wrote {file.path}")
+    ctx.exit(0)
 
 
 def dataset_folders(root: Path, names: Iterable[str]) -> tuple[Path, ...]:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
 
-from compiler.migrate.model import Hazard, Step
+from compiler.migrate.approve import approving
+from compiler.migrate.model import ChainFile, Hazard, Step
 from compiler.migrate.planner import Change, Create, Nothing, Refused
 from compiler.migrate.propose import Proposal
 
@@ -32,11 +33,9 @@ def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
     match proposal.plan:
         case Nothing():
             yield f"{title}: the record schema is new" if proposal.files else f"{title}: nothing to do"
-        case Create(file) | Change(file):
-            yield f"{title}: {file.name}, phase {file.migration.phase}"
-            for number, step in enumerate(file.migration.steps, start=1):
-                hazard = "" if step.hazard is Hazard.NONE else f", hazard {step.hazard}"
-                yield f"  step {number}: {step.title}    lock {step.lock}, {step.effort}{hazard}"
+        case Create(files) | Change(files):
+            for written in files:
+                yield from _migration_lines(title, written.file)
         case Refused(reasons, way_out):
             yield f"{title}: refused"
             yield from (f"  {reason}" for reason in reasons)
@@ -44,6 +43,22 @@ def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
         case _:
             assert_never(proposal.plan)
     yield from (f"  {'would write' if check else 'wrote'} {file.path}" for file in proposal.files)
+    yield from (f"  to approve: {text}" for text in _to_approve(proposal))
+
+
+def _migration_lines(title: str, file: ChainFile) -> Iterable[str]:
+    yield f"{title}: {file.name}, phase {file.migration.phase}"
+    for number, step in enumerate(file.migration.steps, start=1):
+        hazard = "" if step.hazard is Hazard.NONE else f", hazard {step.hazard}"
+        yield f"  step {number}: {step.title}    lock {step.lock}, {step.effort}{hazard}"
+
+
+def _to_approve(proposal: Proposal) -> Iterable[str]:
+    """The commands that approve the hazards of what was planned."""
+    if isinstance(proposal.plan, Change):
+        for written in proposal.plan.files:
+            for number, _ in written.file.migration.unapproved():
+                yield approving(proposal.dataset, written.file, number)
 
 
 def _as_json(proposals: Iterable[Proposal]) -> str:
@@ -57,31 +72,38 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "version": proposal.version,
         "result": type(proposal.plan).__name__.lower(),
         "files": [str(file.path) for file in proposal.files],
-        "steps": [],
+        "migrations": [],
+        "to_approve": list(_to_approve(proposal)),
         "reasons": [],
         "way_out": None,
     }
     match proposal.plan:
         case Nothing():
             pass
-        case Create(file) | Change(file):
-            document["steps"] = [
-                {
-                    "title": s.title,
-                    "lock": str(s.lock),
-                    "effort": str(s.effort),
-                    "mode": str(s.mode),
-                    "hazard": str(s.hazard),
-                    "after": s.after,
-                    "sql": s.sql,
-                }
-                for s in file.migration.steps
-            ]
+        case Create(files) | Change(files):
+            document["migrations"] = [_migration(written.file) for written in files]
         case Refused(reasons, way_out):
             document |= {"reasons": list(reasons), "way_out": way_out}
         case _:
             assert_never(proposal.plan)
     return document
+
+
+def _migration(file: ChainFile) -> dict[str, Any]:
+    steps = [
+        {
+            "title": step.title,
+            "lock": str(step.lock),
+            "effort": str(step.effort),
+            "mode": str(step.mode),
+            "hazard": str(step.hazard),
+            "after": step.after,
+            "sql": step.sql,
+            "violations": step.violations or None,
+        }
+        for step in file.migration.steps
+    ]
+    return {"file": file.name, "phase": str(file.migration.phase), "steps": steps}
 
 
 def _as_markdown(proposal: Proposal) -> str:
@@ -94,12 +116,12 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
     match proposal.plan:
         case Nothing():
             yield f"{title}: {'the record schema is new' if proposal.files else 'nothing to do'}"
-        case Create(file) | Change(file):
-            yield f"{title}: {file.name}, phase {file.migration.phase}"
-            yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
-            for number, step in enumerate(file.migration.steps, start=1):
-                yield _row(number, step)
-            yield from ("", *_fenced("\n".join(step.sql for step in file.migration.steps)))
+        case Create(files) | Change(files):
+            for written in files:
+                yield from _migration_markdown(title, written.file)
+            commands = tuple(_to_approve(proposal))
+            if commands:
+                yield from ("", "To approve, after review:", "", *_fenced("\n".join(commands), "sh"))
         case Refused(reasons, way_out):
             yield from (
                 f"{title}: refused",
@@ -113,6 +135,14 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
     yield ""
 
 
+def _migration_markdown(title: str, file: ChainFile) -> Iterator[str]:
+    yield f"{title}: {file.name}, phase {file.migration.phase}"
+    yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
+    for number, step in enumerate(file.migration.steps, start=1):
+        yield _row(number, step)
+    yield from ("", *_fenced("\n".join(step.sql for step in file.migration.steps)), "")
+
+
 def _row(number: int, step: Step) -> str:
     hazard = "none" if step.hazard is Hazard.NONE else f"**{step.hazard}**"
     return f"| {number}. {_plain(step.title)} | {step.lock} | {step.effort} | {step.mode} | {hazard} |"
@@ -123,8 +153,8 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", text)
 
 
-def _fenced(sql: str) -> tuple[str, ...]:
-    """SQL in a fence that is longer than any run of backticks in it."""
-    longest = max(map(len, re.findall("`+", sql)), default=0)
+def _fenced(text: str, language: str = "sql") -> tuple[str, ...]:
+    """Text in a fence that is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return (f"{fence}sql", sql, fence)
+    return (f"{fence}{language}", text, fence)

@@ -29,8 +29,12 @@ from sink_runtime.plan import FORMAT, PlanColumn, SinkPlan
 _CONFIDENTIAL = (Classification.CONFIDENTIAL, Classification.RESTRICTED)
 
 
-def sink_plan(dataset: Dataset, schemas: tuple[str, ...]) -> SinkPlan:
-    """The dataset's plan. `schemas` are the record schema hashes of this version's history; the current one is added."""
+def sink_plan(dataset: Dataset, schemas: tuple[str, ...], contract: int = 0) -> SinkPlan:
+    """The dataset's plan.
+
+    `schemas` are the record schema hashes of this version's history; the current one is added. `contract` is the number of
+    the chain's last contract migration.
+    """
     table = table_of(dataset)
     return SinkPlan(
         format=FORMAT,
@@ -55,6 +59,7 @@ def sink_plan(dataset: Dataset, schemas: tuple[str, ...]) -> SinkPlan:
         visibility_timeout_seconds=dataset.buffer.visibility_timeout_seconds,
         latency_target_seconds=dataset.sink.latency_target_seconds,
         publish_events=dataset.publish_events,
+        contract=contract,
     )
 
 

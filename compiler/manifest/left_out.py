@@ -86,11 +86,6 @@ LEFT_OUT = (
         "Remove it.",
     ),
     LeftOut(
-        ("table", "columns", ANY, "renamed_from"),
-        "Renaming a column is not in this release.",
-        "Remove it; name the column as it shall be called.",
-    ),
-    LeftOut(
         ("evolve", ANY),
         'Of the statements on a change this release knows "compatible" alone.',
         "Remove it.",

@@ -7,24 +7,28 @@ any point leaves the state before it or after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
 from compiler.migrate import catalog, journal, session
+from compiler.migrate.approve import approving
 from compiler.migrate.catalog import Relation
 from compiler.migrate.control import ControlResult, apply_control
 from compiler.migrate.drift import drift, guard
-from compiler.migrate.errors import JournalError, MigrateError, RoleError
+from compiler.migrate.errors import ApprovalError, HeldBackError, JournalError, MigrateError, RoleError
 from compiler.migrate.journal import Position
-from compiler.migrate.model import Chain
+from compiler.migrate.model import Chain, ChainFile, Phase
 from compiler.migrate.patience import Patience
 from compiler.migrate.run import Progress, Runner
 from compiler.migrate.session import ConnInfo
 
 PATIENCE = Patience()
 WRITER_ROLE_SETTING = "sluice.writer_role"
+# A sink says every few seconds that it is alive; one that was killed holds a contract migration back for so long.
+LIVE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ApplyResult:
 class Status:
     """A chain's place in a database.
 
-    `applied` and `pending` are file names. `drift` names what was changed outside of the migrations; `trouble` says
+    `applied` and `pending` are file names; `held_back` tells of the sinks that a pending contract file waits for. `drift` names what was changed outside of the migrations; `trouble` says
     where the journal does not fit the chain. Both are empty where all is well.
     """
 
@@ -51,6 +55,7 @@ class Status:
     pending: tuple[str, ...]
     drift: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
 
 
 def silent(_: str) -> None:
@@ -70,14 +75,18 @@ def apply_chain(
     owner: str | None = None,
     progress: Progress = silent,
     patience: Patience = PATIENCE,
+    *,
+    expand_only: bool = False,
 ) -> ApplyResult:
     """Apply what the database has not seen of the chain. Applying again changes nothing.
 
     `writer_role` is the role that the dataset's sink writes as; it must exist. `owner` renews the registry's owner.
-    Raises MigrateError: ConnectError, ControlError, RoleError, JournalError, DriftError, StepError, LockError.
+    `expand_only` leaves the contract files at the chain's end for later, when the new sinks run.
+    Raises MigrateError: ConnectError, ControlError, RoleError, JournalError, ApprovalError, DriftError, StepError,
+    LockError, HeldBackError.
     """
     with session.connect(conninfo) as connection:
-        return apply_in(connection, chain, writer_role, owner, progress, patience)
+        return apply_in(connection, chain, writer_role, owner, progress, patience, expand_only=expand_only)
 
 
 def apply_in(
@@ -87,13 +96,15 @@ def apply_in(
     owner: str | None = None,
     progress: Progress = silent,
     patience: Patience = PATIENCE,
+    *,
+    expand_only: bool = False,
 ) -> ApplyResult:
     """As `apply_chain`, in a session that `session.connect` made."""
     session.become_owner(connection)
     _require_role(connection, writer_role)
     connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (WRITER_ROLE_SETTING, writer_role))
     with session.advisory_lock(connection, f"dataset {chain.dataset}", progress):
-        return _apply(connection, chain, _How(writer_role, owner, patience), progress)
+        return _apply(connection, chain, _How(writer_role, owner, patience, expand_only), progress)
 
 
 @dataclass(frozen=True)
@@ -101,21 +112,60 @@ class _How:
     writer_role: str
     owner: str | None
     patience: Patience
+    expand_only: bool
 
 
 def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progress) -> ApplyResult:
     position = journal.read_position(connection, chain.dataset, chain.version)
     files = journal.pending(position, chain)
+    if how.expand_only:
+        files = tuple(member for member in files if member in chain.expanded)
+    _require_approvals(chain, files)
     _check_registration(connection, chain, how.writer_role)
     guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
     runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience)
     entry = position.interrupted
     for member in files:
         resumed = entry is not None and entry.number == member.migration.number
+        _require_release(connection, chain, member)
         progress(f"{chain.dataset} v{chain.version}: {member.name}{' (resumed)' if resumed else ''}")
         runner.run(member, entry if resumed else None)
     _renew_owner(connection, chain, how.owner)
-    return ApplyResult(chain.dataset, chain.version, tuple(member.name for member in files), chain.end)
+    end = files[-1].migration.after if files else position.fingerprint
+    return ApplyResult(chain.dataset, chain.version, tuple(member.name for member in files), end)
+
+
+def _require_approvals(chain: Chain, files: Iterable[ChainFile]) -> None:
+    for member in files:
+        for number, step in member.migration.unapproved():
+            raise ApprovalError(
+                f"{chain.dataset} {member.name}, step {number} ({step.title}) may do harm ({step.hazard}), and nobody "
+                "has approved it.",
+                f"Nothing was changed. After review: `{approving(chain.dataset, member, number)}`.",
+            )
+
+
+def _require_release(connection: Connection[Any], chain: Chain, member: ChainFile) -> None:
+    """No sink runs that needs what the file removes: each has a plan of a chain that ended in it, or after it."""
+    waits = tuple(_sinks_in_need(connection, chain, member))
+    if waits:
+        raise HeldBackError(
+            f"{chain.dataset} {member.name} removes what running sinks need: {'; '.join(waits)}.",
+            "What came before it is kept. Roll out the sinks of this commit, then run the command again.",
+        )
+
+
+def _sinks_in_need(connection: Connection[Any], chain: Chain, member: ChainFile) -> Iterator[str]:
+    if member.migration.phase is not Phase.CONTRACT:
+        return
+    rows = connection.execute(
+        "SELECT instance, plan_sha256, extract(epoch FROM now() - last_seen)::bigint FROM sluice.sink_instances"
+        " WHERE dataset = %s AND version = %s AND contract < %s AND last_seen > now() - make_interval(secs => %s)"
+        " ORDER BY instance",
+        (chain.dataset, chain.version, member.migration.number, LIVE_SECONDS),
+    )
+    for instance, plan, seconds in rows:
+        yield f"{instance} with plan {plan[:19]}… (seen {seconds} s ago)"
 
 
 def _require_role(connection: Connection[Any], role: str) -> None:
@@ -160,10 +210,13 @@ def status_in(connection: Connection[Any], chain: Chain) -> Status:
     finished = [entry for entry in position.entries if entry.finished]
     applied = tuple(names.get(entry.number, f"{entry.number:04d}") for entry in finished)
     try:
-        waiting = tuple(member.name for member in journal.pending(position, chain))
+        waiting = journal.pending(position, chain)
     except JournalError as error:
         return Status(chain.dataset, chain.version, applied, (), trouble=(str(error),))
-    return Status(chain.dataset, chain.version, applied, waiting, _drift(connection, chain, position))
+    names_of_waiting = tuple(member.name for member in waiting)
+    held = tuple(text for member in waiting for text in _sinks_in_need(connection, chain, member))
+    drifted = _drift(connection, chain, position)
+    return Status(chain.dataset, chain.version, applied, names_of_waiting, drifted, held_back=held)
 
 
 def _drift(connection: Connection[Any], chain: Chain, position: Position) -> tuple[str, ...]:

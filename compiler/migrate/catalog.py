@@ -15,10 +15,11 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
+from compiler import names
 from compiler.canonical import Json, JsonDocument
 from compiler.migrate import catalog_queries as queries
 from compiler.migrate.defaults import read_default
-from compiler.migrate.state import INVALID, NOT_VALID, UNNAMED
+from compiler.migrate.state import INVALID, NOT_VALID, UNIQUE, UNNAMED
 from compiler.table import Shape
 
 _ID_IN_NAME = re.compile(r"_([0-9a-f]{12})$")
@@ -120,10 +121,13 @@ class _Reader:
                 yield [row["name"], found[1] if found else "", *([] if row["validated"] else [NOT_VALID])]
 
     def _index(self, row: DictRow) -> list[Json]:
-        if row["odd"]:
+        coming = row["odd"] == UNIQUE and row["name"] == names.coming_index(self._relation.key_name)
+        if row["odd"] and not coming:
             self._odd.append(f"index {row['name']} is {row['odd']}")
         if not row["valid"]:
             return [row["name"], INVALID]
+        if coming:
+            return [row["name"], UNIQUE, list(row["columns"])]
         predicate = row["comment"] if row["predicate"] else None
         if row["predicate"] and not _ID.fullmatch(predicate or ""):
             predicate = UNNAMED

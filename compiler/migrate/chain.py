@@ -15,7 +15,8 @@ from pathlib import Path
 
 from compiler.canonical import sha256_bytes
 from compiler.dataset import Dataset
-from compiler.migrate import files, history, table_json
+from compiler.migrate import files, history, renames, table_json
+from compiler.migrate.approve import approval_findings
 from compiler.migrate.difference import table_differences
 from compiler.migrate.history import HistoryEntry, read_history
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile
@@ -79,6 +80,11 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
         yield _missing(dataset, folder)
     else:
         yield from _behind(found.chain, table, folder)
+        yield from approval_findings(found.chain)
+        hints = renames.stale(found.chain, renames.wanted(dataset, found.chain))
+        yield from (
+            Finding(("table", "columns"), "column-renamed", f"{text}.", renames.REMOVE) for text in hints
+        )
     entries, damaged = _history(folder, known=dataset)
     yield from damaged
     if found.chain is not None and not damaged:

@@ -32,6 +32,14 @@ class StepError(MigrateError):
     """A step failed, or left another table than it declares; its transaction was rolled back."""
 
 
+class ApprovalError(MigrateError):
+    """A step has a hazard that nobody has approved; nothing was changed."""
+
+
+class HeldBackError(MigrateError):
+    """A contract migration waits for sinks that need what it removes; what came before it is kept."""
+
+
 class LockError(MigrateError):
     """Other sessions held the table for as long as it was tried."""
 

@@ -13,6 +13,12 @@ neighbours, the usual timeouts, no hazard) says how it runs in a second line, an
     -- runs without a transaction    lock_timeout 0s, statement_timeout 0s    hazard none    partial sha256:…
     -- after a kill: DROP INDEX CONCURRENTLY "datasets"."alert_events_v1_by_region_idx";
     CREATE INDEX CONCURRENTLY …
+
+A step that rows may stand in the way of has the query for them in a line of its own, and the approval of a hazard stands
+among the headers:
+
+    -- approved: step 2 data-loss sql12:41fd09aa31c7 because "Nobody reads it since March."
+    -- refuses while there is: SELECT "org_id" FROM …
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from compiler.migrate.model import PLANNER, Effort, Hazard, Lock, Migration, Mode, Phase, Step
+from compiler.migrate.model import PLANNER, Approval, Effort, Hazard, Lock, Migration, Mode, Phase, Step
 
 NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
@@ -45,7 +51,13 @@ _RUNS = re.compile(
     r"lock_timeout (?P<lock_timeout>[0-9]+)s, statement_timeout (?P<statement_timeout>[0-9]+)s    "
     rf"hazard (?P<hazard>{'|'.join(Hazard)})    partial (?P<partial>none|{_HASH}(?: {_HASH})*)"
 )
+_APPROVED = re.compile(
+    rf"-- approved: step (?P<step>[1-9][0-9]*) (?P<hazard>{'|'.join(one.word for one in Hazard)}) "
+    r'sql12:(?P<sql12>[0-9a-f]{12}) because "(?P<why>[^"]*[^" ][^"]*)"'
+)
 _RECOVERY = "-- after a kill: "
+_VIOLATIONS = "-- refuses while there is: "
+_BESIDE = ((_RECOVERY, "recovery"), (_VIOLATIONS, "violations"))
 
 
 class FileError(ValueError):
@@ -73,6 +85,7 @@ def write(migration: Migration) -> str:
         f"-- sluice migration {migration.number:04d}  {target}  phase {migration.phase}",
         f"-- {ends}  previous {migration.previous}  sql {migration.sql_sha256}",
         f"-- planner {migration.planner}  postgres {migration.postgres}+",
+        *map(approval_line, migration.approvals),
     ]
     for number, step in enumerate(migration.steps, start=1):
         lines += [_step_line(number, step), *_how(step), step.sql]
@@ -84,6 +97,14 @@ def write(migration: Migration) -> str:
     return text
 
 
+def approval_line(approval: Approval) -> str:
+    """The header line that approves a step's hazard."""
+    return (
+        f"-- approved: step {approval.step} {approval.hazard.word} sql12:{approval.sql12} "
+        f'because "{approval.why}"'
+    )
+
+
 def read(text: str) -> Migration:
     """The migration that a file's text says. Raises FileError, or EditedError where only the SQL was changed."""
     lines = _lines(text)
@@ -92,6 +113,8 @@ def read(text: str) -> Migration:
     third = _header(_THIRD, lines, 2)
     if int(third["planner"]) > PLANNER:
         raise FileError(f"planner {third['planner']} wrote this file; this release reads up to {PLANNER}", 3)
+    approvals = tuple(_approvals(lines))
+    start = 3 + len(approvals)
     migration = Migration(
         number=int(first["number"]),
         dataset=first["dataset"],
@@ -100,9 +123,10 @@ def read(text: str) -> Migration:
         before=second["before"],
         after=second["after"],
         previous=second["previous"],
-        steps=tuple(_steps(lines[3:], Phase(first["phase"]))),
+        steps=tuple(_steps(lines[start:], start + 1, Phase(first["phase"]))),
         planner=int(third["planner"]),
         postgres=int(third["postgres"]),
+        approvals=approvals,
     )
     _check(migration, second["sql"])
     return migration
@@ -117,6 +141,17 @@ def _check(migration: Migration, sql_sha256: str) -> None:
         raise FileError("the last step's fingerprint is not the one that the file goes to", 2)
 
 
+def _approvals(lines: list[str]) -> Iterable[Approval]:
+    for number, line in enumerate(lines[3:], start=4):
+        if not line.startswith("-- approved:"):
+            return
+        found = _APPROVED.fullmatch(line)
+        if found is None:
+            raise FileError('expected `-- approved: step N <hazard> sql12:<12 hex> because "<why>"`', number)
+        hazard = next(one for one in Hazard if one.word == found["hazard"])
+        yield Approval(int(found["step"]), hazard, found["sql12"], found["why"])
+
+
 def _step_line(number: int, step: Step) -> str:
     return f"-- step {number}: {step.title}    lock {step.lock}, {step.effort}    after {step.after}"
 
@@ -129,8 +164,7 @@ def _how(step: Step) -> Iterable[str]:
     limits = f"lock_timeout {step.lock_timeout}s, statement_timeout {step.statement_timeout}s"
     partial = " ".join(step.partial) or "none"
     yield f"-- runs {step.mode}    {limits}    hazard {step.hazard}    partial {partial}"
-    if step.recovery:
-        yield f"{_RECOVERY}{step.recovery}"
+    yield from (f"{mark}{text}" for mark, name in _BESIDE if (text := getattr(step, name)))
 
 
 def _lines(text: str) -> list[str]:
@@ -158,13 +192,13 @@ def _header(pattern: re.Pattern[str], lines: list[str], index: int) -> re.Match[
     return found
 
 
-def _steps(lines: list[str], phase: Phase) -> Iterable[Step]:
-    """The steps of the lines after the three headers."""
+def _steps(lines: list[str], first: int, phase: Phase) -> Iterable[Step]:
+    """The steps of the lines after the headers; `first` is the number of the first of these lines."""
     if not lines or not lines[0].startswith("-- step "):
-        raise FileError("expected `-- step 1: …`", 4)
+        raise FileError("expected `-- step 1: …`", first)
     starts = [index for index, line in enumerate(lines) if line.startswith("-- step ")]
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True), start=1):
-        yield _step(number, lines[start:end], start + 4, phase)
+        yield _step(number, lines[start:end], start + first, phase)
 
 
 def _step(number: int, lines: list[str], line: int, phase: Phase) -> Step:
@@ -190,13 +224,16 @@ def _read_how(lines: list[str], line: int) -> tuple[dict[str, Any], list[str]]:
     found = _RUNS.fullmatch(lines[0])
     if found is None:
         raise FileError("expected `-- runs …    lock_timeout …    hazard …    partial …`", line)
-    recovery = [text.removeprefix(_RECOVERY) for text in lines[1:2] if text.startswith(_RECOVERY)]
-    how = {
+    how: dict[str, Any] = {
         "mode": Mode(found["mode"]),
         "hazard": Hazard(found["hazard"]),
         "lock_timeout": int(found["lock_timeout"]),
         "statement_timeout": int(found["statement_timeout"]),
         "partial": () if found["partial"] == "none" else tuple(found["partial"].split(" ")),
-        "recovery": recovery[0] if recovery else "",
     }
-    return how, lines[1 + len(recovery) :]
+    rest = lines[1:]
+    for mark, name in _BESIDE:
+        if rest and rest[0].startswith(mark):
+            how[name] = rest[0].removeprefix(mark)
+            rest = rest[1:]
+    return how, rest

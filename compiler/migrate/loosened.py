@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from compiler.dataset import Bound, Length, OneOf, Rule
-from compiler.table import Table, TableCheck
+from compiler.table import TableCheck
 
 
-def is_loosened(old: Table, check: TableCheck) -> bool:
-    """Whether a CHECK of the old table already held its rows to what the new one asks for, or to more."""
-    return any(one.column == check.column and covers(check.rule, one.rule) for one in old.checks)
+def is_loosened(old: Iterable[TableCheck], check: TableCheck) -> bool:
+    """Whether one of the old CHECKs already held the rows to what the new one asks for, or to more."""
+    return any(one.column == check.column and covers(check.rule, one.rule) for one in old)
 
 
 def covers(new: Rule, old: Rule) -> bool:

@@ -59,6 +59,11 @@ class Hazard(StrEnum):
     BLOCKED_WRITES = "blocked writes"
     BLOCKED_READS = "blocked reads"
 
+    @property
+    def word(self) -> str:
+        """The hazard as one word, as approvals name it: `data-loss`."""
+        return self.replace(" ", "-")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -68,7 +73,8 @@ class Step:
     `after` is the table's fingerprint once the step has run. `lock_timeout` is the longest wait for one lock in seconds,
     0 without limit; `statement_timeout` likewise for each statement. `partial` are the fingerprints that an interrupted
     step without a transaction may leave, and `recovery` the one statement that leads back from them, or empty where the
-    step itself may simply run again.
+    step itself may simply run again. `violations` is a query of the rows that the step could not hold; empty where there
+    can be none.
     """
 
     title: str
@@ -82,6 +88,7 @@ class Step:
     statement_timeout: int = 0
     partial: tuple[str, ...] = ()
     recovery: str = ""
+    violations: str = ""
     phase: Phase = Phase.EXPAND
 
     @property
@@ -99,6 +106,25 @@ class Step:
         """The hash of the step's stripped SQL."""
         return sha256_bytes(self.sql.strip().encode())
 
+    @property
+    def sql12(self) -> str:
+        """The first 12 hex digits of that hash, by which an approval names the SQL."""
+        return self.sql_sha256.removeprefix("sha256:")[:12]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A reviewer's word that a step's hazard is known and accepted, bound to the step's SQL by `sql12`, its hash's start."""
+
+    step: int
+    hazard: Hazard
+    sql12: str
+    why: str
+
+    def fits(self, step: Step) -> bool:
+        """Whether it was given for this very step."""
+        return (self.hazard, self.sql12) == (step.hazard, step.sql12)
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -114,6 +140,24 @@ class Migration:
     steps: tuple[Step, ...]
     planner: int = PLANNER
     postgres: int = POSTGRES_MINIMUM
+    approvals: tuple[Approval, ...] = ()
+
+    def unapproved(self) -> tuple[tuple[int, Step], ...]:
+        """The steps, by number, whose hazard nobody has approved as they are."""
+        return tuple(
+            (number, step)
+            for number, step in enumerate(self.steps, start=1)
+            if step.hazard is not Hazard.NONE
+            and not any(one.step == number and one.fits(step) for one in self.approvals)
+        )
+
+    def void_approvals(self) -> tuple[Approval, ...]:
+        """Approvals of a step that is not there, has no such hazard, or has other SQL now."""
+        return tuple(
+            one
+            for one in self.approvals
+            if not (0 < one.step <= len(self.steps) and one.fits(self.steps[one.step - 1]))
+        )
 
     @property
     def sql_sha256(self) -> str:
@@ -144,3 +188,17 @@ class Chain:
     def end(self) -> str:
         """The fingerprint after the last file."""
         return self.files[-1].migration.after if self.files else ABSENT_FINGERPRINT
+
+    @property
+    def expanded(self) -> tuple[ChainFile, ...]:
+        """The files up to the last one that runs before the sinks do; contract files at the end wait for the sinks."""
+        count = len(self.files)
+        while count and self.files[count - 1].migration.phase is Phase.CONTRACT:
+            count -= 1
+        return self.files[:count]
+
+    @property
+    def contract(self) -> int:
+        """The number of the last contract file, 0 where there is none: what a sink's plan says that it can do without."""
+        contracts = (one.migration.number for one in self.files if one.migration.phase is Phase.CONTRACT)
+        return max(contracts, default=0)

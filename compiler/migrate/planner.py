@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from compiler.canonical import sha256_bytes
 from compiler.migrate import files
-from compiler.migrate.change import change, unplanned
+from compiler.migrate.change import change
 from compiler.migrate.difference import table_differences
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile, Migration, Phase, Step
 from compiler.migrate.refusals import refusals
+from compiler.migrate.renames import REMOVE, stale
 from compiler.migrate.slug import slug
 from compiler.migrate.steps import comment, create_index, create_table, create_view, move_view, register
 from compiler.migrate.steps.register import Registration
+from compiler.migrate.unplanned import unplanned
 from compiler.table import ABSENT_FINGERPRINT, Table, comments
 
 
@@ -22,19 +26,25 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Create:
-    """The first migration of a version; `file` is the chain's first member and `text` its bytes."""
+class Written:
+    """A new member of the chain, and the text of its file."""
 
     file: ChainFile
     text: str
 
 
 @dataclass(frozen=True)
-class Change:
-    """The next migration of a version; `table` is the Table that the chain then ends in."""
+class Create:
+    """The first migration of a version."""
 
-    file: ChainFile
-    text: str
+    files: tuple[Written, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The next migrations of a version, one a phase; `table` is the Table that the chain then ends in."""
+
+    files: tuple[Written, ...]
     table: Table
 
 
@@ -46,20 +56,24 @@ class Refused:
     way_out: str
 
 
+NO_RENAMES: Mapping[str, str] = MappingProxyType({})
 Plan = Nothing | Create | Change | Refused
 
 
-def plan(chain: Chain | None, table: Table, registration: Registration) -> Plan:
-    """What takes the chain's end to `table`."""
+def plan(
+    chain: Chain | None, table: Table, registration: Registration, renames: Mapping[str, str] = NO_RENAMES
+) -> Plan:
+    """What takes the chain's end to `table`; `renames` is the old column name by the new one."""
     unsayable = refusals(table)
     if unsayable:
         return Refused(unsayable, "Choose another spelling in the manifest.")
     if chain is None:
         return _create(table, registration)
     if not table_differences(chain.table, table):
-        return Nothing()
-    reasons = unplanned(chain.table, table)
-    return _refused(chain, reasons) if reasons else _change(chain, table)
+        reasons = stale(chain, dict(renames))
+        return Refused(reasons, REMOVE) if reasons else Nothing()
+    reasons = unplanned(chain.table, table, renames)
+    return _refused(chain, reasons) if reasons else _change(chain, table, renames)
 
 
 def _create(table: Table, registration: Registration) -> Create:
@@ -73,7 +87,7 @@ def _create(table: Table, registration: Registration) -> Create:
         previous=NO_PREVIOUS,
         steps=creation(table, registration),
     )
-    return Create(*_written(migration, "create"))
+    return Create((_written(migration, "create"),))
 
 
 def creation(table: Table, registration: Registration) -> tuple[Step, ...]:
@@ -91,25 +105,28 @@ def creation(table: Table, registration: Registration) -> tuple[Step, ...]:
     return (*steps, register.step(table, registration))
 
 
-def _change(chain: Chain, table: Table) -> Change:
-    steps, end = change(chain.table, table)
+def _change(chain: Chain, table: Table, renames: Mapping[str, str]) -> Change:
+    walk = change(chain.table, table, renames)
     last = chain.files[-1]
-    migration = Migration(
-        number=last.migration.number + 1,
-        dataset=chain.dataset,
-        version=chain.version,
-        phase=Phase.EXPAND,
-        before=chain.end,
-        after=end.fingerprint,
-        previous=last.sha256,
-        steps=steps,
-    )
-    return Change(*_written(migration, slug(chain.table, table)), end)
+    before, previous, number = chain.end, last.sha256, last.migration.number
+    written: list[Written] = []
+    for phase, after, steps in (
+        (Phase.EXPAND, walk.between, walk.expand),
+        (Phase.CONTRACT, walk.table.fingerprint, walk.contract),
+    ):
+        if not steps:
+            continue
+        number += 1
+        migration = Migration(number, chain.dataset, chain.version, phase, before, after, previous, steps)
+        written.append(_written(migration, slug(chain.table, table, phase, renames)))
+        before, previous = after, written[-1].file.sha256
+    return Change(tuple(written), walk.table)
 
 
-def _written(migration: Migration, name: str) -> tuple[ChainFile, str]:
+def _written(migration: Migration, name: str) -> Written:
     text = files.write(migration)
-    return ChainFile(files.file_name(migration, name), migration, sha256_bytes(text.encode())), text
+    file = ChainFile(files.file_name(migration, name), migration, sha256_bytes(text.encode()))
+    return Written(file, text)
 
 
 def _refused(chain: Chain, reasons: tuple[str, ...]) -> Refused:

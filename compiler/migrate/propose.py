@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from compiler.dataset import Dataset
-from compiler.migrate import history, table_json
+from compiler.migrate import history, renames, table_json
+from compiler.migrate.approve import ApproveError, approved
 from compiler.migrate.chain import (
     LOCK,
     TABLE,
@@ -20,8 +22,7 @@ from compiler.migrate.chain import (
     read_history,
     version_folder,
 )
-from compiler.migrate.model import ChainFile
-from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, plan
+from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
 
@@ -51,7 +52,8 @@ def propose(dataset: Dataset, folder: Path) -> Proposal:
     if damaged:
         raise ChainError(damaged)
     table = table_of(dataset)
-    planned = plan(chain, table, Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner))
+    registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
+    planned = plan(chain, table, registration, renames.wanted(dataset, chain))
     files = _files(planned, table, dataset, folder)
     return Proposal(dataset.name, dataset.version, planned, files)
 
@@ -63,25 +65,45 @@ def write(proposal: Proposal) -> None:
         _write(file)
 
 
+def approve(
+    dataset: Dataset, folder: Path, steps: Iterable[tuple[int, int]], why: str
+) -> tuple[NewFile, ...]:
+    """Write a reviewer's approval of steps (file number, step number) into the chain. Raises ChainError, ApproveError."""
+    chain = read_chain(folder, dataset.name, dataset.version)
+    place = version_folder(folder, dataset.version)
+    changed = approved(chain, steps, why) if chain else ()
+    if not changed:
+        raise ApproveError(f"There is no migration of {dataset.name} v{dataset.version} to approve.")
+    last = changed[-1][0]
+    files = (
+        *(NewFile(place / member.name, text) for member, text in changed),
+        NewFile(place / LOCK, lock_line(last.name, last.sha256)),
+    )
+    for file in files:
+        _write(file)
+    return files
+
+
 def _files(planned: Plan, table: Table, dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
     match planned:
         case Refused():
             return ()
         case Nothing():
             return _history(dataset, folder)
-        case Create(file, text):
-            return _chain(dataset, folder, file, text, table)
-        case Change(file, text, end):
-            return _chain(dataset, folder, file, text, end)
+        case Create(written):
+            return _chain(dataset, folder, written, table)
+        case Change(written, end):
+            return _chain(dataset, folder, written, end)
         case _:
             assert_never(planned)
 
 
-def _chain(dataset: Dataset, folder: Path, file: ChainFile, text: str, table: Table) -> tuple[NewFile, ...]:
+def _chain(dataset: Dataset, folder: Path, written: tuple[Written, ...], table: Table) -> tuple[NewFile, ...]:
     place = version_folder(folder, dataset.version)
+    file = written[-1].file
     return (
         *_history(dataset, folder),
-        NewFile(place / file.name, text),
+        *(NewFile(place / one.file.name, one.text) for one in written),
         NewFile(place / TABLE, table_json.dumps(table)),
         NewFile(place / LOCK, lock_line(file.name, file.sha256)),
     )

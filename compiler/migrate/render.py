@@ -92,6 +92,13 @@ def add_check(table: Table, check: TableCheck) -> str:
     return f"ALTER TABLE {relation(table)} ADD {_check(table, check)} NOT VALID;"
 
 
+def violations(table: Table, check: TableCheck) -> str:
+    """A query of the keys of rows that break a CHECK; null does not."""
+    types = {column.name: column.type for column in table.columns}
+    text = condition(types.get(check.column, Text()), check.column, check.rule)
+    return f"SELECT {columns(table.key)} FROM {relation(table)} WHERE ({text}) IS FALSE"  # noqa: S608 - of quoted names and literals
+
+
 def change_default(table: Table, column: TableColumn) -> str:
     """ALTER COLUMN … SET DEFAULT, or DROP DEFAULT where the column has none."""
     expression = default(column)

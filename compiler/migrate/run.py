@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from compiler.migrate import blockers, catalog, journal
@@ -27,6 +27,10 @@ from compiler.table import ABSENT_FINGERPRINT, Table
 
 # A build waits for the transactions that are older than itself; those that were young are soon gone.
 OLD_SECONDS = 10
+# Keys that are shown of the rows that stand in a step's way.
+SHOWN = 5
+# How large a table may be that a step writes anew while nobody reads or writes it: about two seconds' work.
+REWRITE_BYTES = 128 * 1024 * 1024
 # How often another session's build is asked after.
 BUILDER_SECONDS = 0.5
 
@@ -66,6 +70,8 @@ class Runner:
 
     def _together(self, member: ChainFile, part: Part) -> None:
         """Steps in one transaction, tried again while other sessions hold a lock that one of them needs."""
+        for number, step in part:
+            self._look(member, number, step)
         self.patience.attempt(
             lambda: self._transaction(member, part), lambda: self._in_the_way(part), self.progress
         )
@@ -88,6 +94,7 @@ class Runner:
         self._limits(step, local=False)
         try:
             if not (begun and self._recovered(member, number, step)):
+                self._look(member, number, step)
                 journal.start_step(self.connection, member.migration, number, step)
                 for session in blockers.old_transactions(self.connection, OLD_SECONDS):
                     self.progress(f"  waits for {session}")
@@ -97,6 +104,38 @@ class Runner:
         with self.connection.transaction():
             journal.finish_step(self.connection, member.migration, number)
             self._prove(member, number, step)
+
+    def _look(self, member: ChainFile, number: int, step: Step) -> None:
+        """What a step could not do is found before it takes a lock: rows in its way, or too many to write anew.
+
+        Raises StepError.
+        """
+        place = f"{member.migration.dataset} {member.name}, step {number} ({step.title})"
+        if step.violations:
+            rows = self.connection.execute(SQL(f"{step.violations} LIMIT {SHOWN + 1}")).fetchall()
+            if rows:
+                shown = ", ".join(f"({', '.join(map(str, row))})" for row in rows[:SHOWN])
+                more = ", …" if len(rows) > SHOWN else ""
+                raise StepError(
+                    f"{place} cannot be done, for rows with the keys {shown}{more}.",
+                    f"{_kept(number, step)} Mend the rows that `{step.violations}` finds, or plan a new version; "
+                    "then run the command again.",
+                )
+        if step.rewrite:
+            size = self._size()
+            if size > REWRITE_BYTES:
+                raise StepError(
+                    f"{place} would write {size // 2**20} MiB anew, and nobody could read or write meanwhile; the limit "
+                    f"is {REWRITE_BYTES // 2**20} MiB.",
+                    f"{_kept(number, step)} Set `version` one higher: a new version is a table of its own.",
+                )
+
+    def _size(self) -> int:
+        name = Identifier(self.relation.schema, self.relation.table).as_string(self.connection)
+        row = self.connection.execute(
+            "SELECT pg_catalog.pg_table_size(pg_catalog.to_regclass(%s))", (name,)
+        ).fetchone()
+        return int(row[0] or 0) if row else 0
 
     def _recovered(self, member: ChainFile, number: int, step: Step) -> bool:
         """Whether the step was finished after all; what it left half done is cleared away."""

@@ -76,6 +76,7 @@ def record_column(
         description=description(member.schema, bundle),
         rounds=rounds,
         optional=not member.required,
+        renamed_from=options.get("renamed_from"),
     )
     return Source(column, member, domain(type_, rounds=rounds)), tuple(findings)
 
@@ -184,6 +185,7 @@ def platform_column(
         nullable=source is not Platform.INGESTED_AT,
         source=source,
         classification=_classification(options, classification),
+        renamed_from=options.get("renamed_from"),
     )
     return column, tuple(findings)
 

@@ -189,6 +189,31 @@ def expressions(manifest: RawManifest) -> Iterator[Finding]:
             yield Place(pointer).error("expression", fault.message, fault.fix)
 
 
+def renames(manifest: RawManifest) -> Iterator[Finding]:
+    """`renamed_from` names a column that is no longer declared, and each for one column only."""
+    columns = _columns(manifest) or {}
+    taken: dict[str, str] = {}
+    for name, column in columns.items():
+        source = column.renamed_from
+        if source is None:
+            continue
+        own = column.source.name if isinstance(column.source, Property) else name
+        place = Place(("table", "columns", own, "renamed_from"))
+        first = taken.setdefault(source, name)
+        if source in columns:
+            yield place.error(
+                "column-renamed",
+                f"{quoted(name)} is to be renamed from {quoted(source)}, which is a column still.",
+                "Name the column that it was; to exchange two names takes three plans.",
+            )
+        elif first != name:
+            yield place.error(
+                "column-renamed",
+                f"{quoted(first)} is renamed from {quoted(source)} already.",
+                "One column becomes one column; add the other as a new one.",
+            )
+
+
 def _columns(manifest: RawManifest) -> Mapping[str, Column] | None:
     """The declared columns by name; None where they are not known, since the record itself is wrong."""
     analysis = analyse(manifest)
@@ -213,4 +238,5 @@ RECORD_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
     on_conflict,
     indexes,
     expressions,
+    renames,
 )

@@ -16,6 +16,9 @@ import psutil
 import psycopg
 import pytest
 
+from compiler.dataset import Dataset
+from compiler.migrate.propose import Proposal, approve, propose, write
+from compiler.pipeline import compile_datasets
 from compiler.problems import ProblemsError
 from dev import outputs
 from dev.emulator.client import session
@@ -171,6 +174,46 @@ def test_up_change_add_remove_down(environment: Environment) -> None:
     assert [port for port in ports if port is None or is_open(port)] == []
     assert [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
     assert not paths.root.exists()
+
+
+def test_a_dropped_column_goes_when_the_old_sink_has_gone(environment: Environment) -> None:
+    """What old sinks need goes after they have gone."""
+    project = environment.project
+    environment.up()
+    manifest = json.loads((project / "datasets/alert_events/dataset.json").read_text())
+    del manifest["table"]["columns"]["sender"]
+    edit(project, "alert_events", **manifest)
+    proposed = planned(project)
+    assert proposed.files[-3].path.name == "0002_drop_sender.sql"
+    with pytest.raises(ProblemsError, match=r"--approve 0002\.1"):
+        environment.up()
+    dataset, folder = only_dataset(project)
+    approve(dataset, folder, [(2, 1)], "Nobody reads it.")
+
+    up = environment.up()
+    assert up.sinks_started == up.sinks_stopped == ("alert_events",)
+    with psycopg.connect(**up.outputs["postgres"]) as connection:
+        applied = connection.execute("SELECT number FROM sluice.migrations ORDER BY started_at").fetchall()
+        assert applied == [(1,), (2,)]
+        columns = connection.execute("SELECT * FROM datasets.alert_events").description or ()
+        assert "sender" not in {column.name for column in columns}
+        contracts = connection.execute(
+            "SELECT contract, isfinite(last_seen) FROM sluice.sink_instances ORDER BY contract"
+        ).fetchall()
+    assert contracts == [(0, False), (2, True)]
+    assert actions(environment.up()) == {"unchanged"}
+
+
+def only_dataset(project: Path) -> tuple[Dataset, Path]:
+    (compiled,) = compile_datasets(project).require()
+    return compiled.dataset, compiled.folder
+
+
+def planned(project: Path) -> Proposal:
+    """What `sluice plan` writes."""
+    proposed = propose(*only_dataset(project))
+    write(proposed)
+    return proposed
 
 
 def test_a_sink_gets_no_administrator_secret(running: Environment) -> None:

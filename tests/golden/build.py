@@ -24,7 +24,7 @@ from uuid import UUID
 from compiler.canonical import JsonDocument
 from compiler.dataset import Dataset
 from compiler.emit.sink import sink_plan
-from compiler.migrate.chain import read_history
+from compiler.migrate.chain import read_chain, read_history
 from compiler.migrate.planner import Create, plan
 from compiler.migrate.steps.register import Registration
 from compiler.pipeline import CompiledDataset, compile_datasets
@@ -88,14 +88,16 @@ def _create(dataset: Dataset) -> str:
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(None, table_of(dataset), registration)
     assert isinstance(planned, Create)
-    return planned.text
+    return planned.files[0].text
 
 
 def _plan(one: CompiledDataset) -> Any:
     schemas = (
         entry.record_sha256 for entry in read_history(one.folder) if entry.version == one.dataset.version
     )
-    return json.loads(sink_plan(one.dataset, tuple(schemas)).to_bytes())
+    chain = read_chain(one.folder, one.dataset.name, one.dataset.version)
+    assert chain is not None
+    return json.loads(sink_plan(one.dataset, tuple(schemas), chain.contract).to_bytes())
 
 
 def _documents(resources: Iterable[Recorded]) -> dict[str, Any]:

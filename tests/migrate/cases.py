@@ -22,6 +22,7 @@ from compiler.dataset import (
     Length,
     Matches,
     Method,
+    NaturalKey,
     Nulls,
     Numeric,
     OneOf,
@@ -40,12 +41,19 @@ RECENT = BASE.indexes[0]
 
 @dataclass(frozen=True)
 class Case:
-    """`old` and `new` are changes of the sample dataset alert_events."""
+    """`old` and `new` are changes of the sample dataset alert_events.
+
+    `steps` begin the titles of the steps before the new sinks, `contract` of those after them; `hazards` are of both. Where
+    the rows that the tests fill a table with stand in a step's way, `mend` is the statement that helps.
+    """
 
     name: str
     new: dict[str, Any]
     steps: list[str]
     old: dict[str, Any] = field(default_factory=dict)
+    contract: list[str] = field(default_factory=list)
+    hazards: tuple[str, ...] = ()
+    mend: str = ""
 
 
 def column(name: str, type_: Any = Text(), *, nullable: bool = True, **more: Any) -> Column:  # noqa: B008
@@ -58,7 +66,7 @@ def with_columns(*columns: Column) -> dict[str, Any]:
     return {"columns": (*BASE.columns[:6], *columns, *BASE.columns[6:])}
 
 
-def edited(name: str, **changes: Any) -> dict[str, Any]:
+def edited(name: str, /, **changes: Any) -> dict[str, Any]:
     return {"columns": tuple(replace(c, **changes) if c.name == name else c for c in BASE.columns)}
 
 
@@ -189,9 +197,9 @@ TYPES = [
             **with_checks(Check("value", Bound(">=", "-5"))),
         },
         [
+            "drop check ck_value",
             "widen value to numeric(20,4)",
             "add column region",
-            "drop check ck_value",
             "add check ck_value",
             "show region in view alert_events",
             "validate check ck_value",
@@ -200,7 +208,267 @@ TYPES = [
     ),
 ]
 
+REWRITTEN = [
+    Case(
+        "whole numbers as decimals",
+        with_columns(column("count", Numeric())),
+        ["rewrite count as numeric"],
+        old=with_columns(column("count", BigInt())),
+        hazards=("table rewrite",),
+    ),
+    Case(
+        "whole numbers as decimals, under a default and a CHECK",
+        {
+            **with_columns(column("count", Numeric(21, 2), default=value(3))),
+            **with_checks(Check("count", Bound(">=", "1"))),
+        },
+        ["rewrite count as numeric(21,2)", "validate check ck_count"],
+        old={
+            **with_columns(column("count", BigInt(), default=value(2))),
+            **with_checks(Check("count", Bound(">=", "1"))),
+        },
+        hazards=("table rewrite",),
+    ),
+    Case(
+        "more decimals",
+        edited("value", type=Numeric(14, 6)),
+        ["rewrite value as numeric(14,6)"],
+        hazards=("table rewrite",),
+    ),
+    Case(
+        "a uuid as text, under an index",
+        {
+            **with_columns(column("ref", Text())),
+            **with_indexes(btree("by_ref", "ref")),
+        },
+        ["rewrite ref as text"],
+        old={**with_columns(column("ref", Uuid())), **with_indexes(btree("by_ref", "ref"))},
+        hazards=("table rewrite",),
+    ),
+]
+
+LOSS = ("data loss",)
+DROPPED = [
+    Case(
+        "a nullable one",
+        {},
+        [],
+        old=with_columns(REGION),
+        contract=["drop column region"],
+        hazards=LOSS,
+    ),
+    Case(
+        "one that takes no null",
+        {},
+        ["let region be null"],
+        old=with_columns(column("region", nullable=False)),
+        contract=["drop column region"],
+        hazards=LOSS,
+    ),
+    Case(
+        "one with a default",
+        {},
+        [],
+        old=with_columns(column("region", nullable=False, default=value("eu"))),
+        contract=["drop column region"],
+        hazards=LOSS,
+    ),
+    Case(
+        "with its CHECK, its index and its description",
+        {},
+        ["drop check ck_region", f"drop index {NAMED('by_region')}"],
+        old={
+            **with_columns(column("region", description="Where")),
+            **with_checks(Check("region", Length(None, 20))),
+            **with_indexes(btree("by_region", "region")),
+        },
+        contract=["drop column region"],
+        hazards=LOSS,
+    ),
+    Case(
+        "two, and another comes",
+        with_columns(column("c", BigInt())),
+        ["add column c", "show c in view alert_events"],
+        old=with_columns(column("a"), column("b", Jsonb())),
+        contract=["drop column a", "drop column b"],
+        hazards=LOSS * 2,
+    ),
+    Case(
+        "the platform's",
+        {"columns": BASE.columns[:-1]},
+        ["let sender be null"],
+        contract=["drop column sender"],
+        hazards=LOSS,
+    ),
+    Case(
+        "hostile name",
+        {},
+        [],
+        old=with_columns(column('Gr\u00f6\u00dfe "%s"; -- x')),
+        contract=["drop column Gr\u00f6\u00dfe %s; -- x"],
+        hazards=LOSS,
+    ),
+]
+
+BLOCKED = ("blocked writes",)
+RENAMED = [
+    Case(
+        "a column",
+        edited("sender", name="sent_by", renamed_from="sender"),
+        ["rename column sender to sent_by"],
+        hazards=BLOCKED,
+    ),
+    Case(
+        "with its CHECK, in the key, in an index",
+        {
+            **edited("dedupe_key", name="alert_key", renamed_from="dedupe_key"),
+            "key": NaturalKey(("org_id", "alert_key")),
+            "checks": (Check("alert_key", Length(1, 200)), BASE.checks[1]),
+            **with_indexes(btree("k", "alert_key", include=("sender",))),
+        },
+        ["rename column dedupe_key to alert_key"],
+        old=with_indexes(btree("k", "dedupe_key", include=("sender",))),
+        hazards=BLOCKED,
+    ),
+    Case(
+        "and widened, in an expression and a partial index",
+        {
+            **edited("value", name="amount", type=Numeric(), renamed_from="value"),
+            **with_checks(Check("positive", Expression("amount IS NULL OR amount >= 0"))),
+        },
+        [
+            "rename column value to amount",
+            "drop check ck_positive",
+            "widen amount to numeric",
+        ],
+        old=with_checks(Check("positive", Expression("value IS NULL OR value >= 0"))),
+        contract=["add check ck_positive", "validate check ck_positive"],
+        hazards=BLOCKED,
+    ),
+    Case(
+        "the predicate's column",
+        {
+            **edited("severity", name="level", renamed_from="severity"),
+            "checks": (BASE.checks[0], Check("level", BASE.checks[1].rule)),
+            "indexes": (replace(RECENT, where=Expression("level = 'critical'")),),
+        },
+        [
+            "rename column severity to level",
+            f"create index {NAMED('recent')}_coming",
+            f"mark index {NAMED('recent')}_coming with its predicate's id",
+            f"replace index {NAMED('recent')}",
+            f"drop index {NAMED('recent')}_going",
+        ],
+        hazards=BLOCKED,
+    ),
+    Case(
+        "to a hostile name and back to none",
+        edited("sender", name='a "b" %s', renamed_from="sender"),
+        ["rename column sender to a b %s"],
+        hazards=BLOCKED,
+    ),
+    Case(
+        "two at once",
+        {
+            "columns": tuple(
+                replace(c, name=f"{c.name}_2", renamed_from=c.name) if c.name in {"sender", "labels"} else c
+                for c in BASE.columns
+            )
+        },
+        ["rename column labels to labels_2", "rename column sender to sender_2"],
+        hazards=BLOCKED * 2,
+    ),
+]
+
+KEYS = [
+    Case(
+        "a column more",
+        {"key": NaturalKey(("org_id", "dedupe_key", "severity"))},
+        ["build the new key (org_id, dedupe_key, severity)"],
+        contract=["make (org_id, dedupe_key, severity) the key"],
+    ),
+    Case(
+        "a column less",
+        {"key": NaturalKey(("dedupe_key",))},
+        ["build the new key (dedupe_key)"],
+        contract=["make (dedupe_key) the key"],
+    ),
+    Case(
+        "another order",
+        {"key": NaturalKey(("dedupe_key", "org_id"))},
+        ["build the new key (dedupe_key, org_id)"],
+        contract=["make (dedupe_key, org_id) the key"],
+    ),
+    Case(
+        "with a column that took null",
+        {**edited("value", nullable=False), "key": NaturalKey(("dedupe_key", "value"))},
+        ["build the new key (dedupe_key, value)"],
+        contract=[
+            "add check ck_sluice_not_null_value",
+            "validate check ck_sluice_not_null_value",
+            "let value not be null",
+            "drop check ck_sluice_not_null_value",
+            "make (dedupe_key, value) the key",
+        ],
+    ),
+    Case(
+        "that rows share",
+        {"key": NaturalKey(("severity",))},
+        ["build the new key (severity)"],
+        contract=["make (severity) the key"],
+        mend="DELETE FROM datasets.alert_events_v1 WHERE dedupe_key NOT IN ('k1', 'k2', 'k3')",
+    ),
+    Case(
+        "without a column that takes null now",
+        {**edited("org_id", nullable=True), "key": NaturalKey(("dedupe_key",)), "indexes": ()},
+        [f"drop index {NAMED('recent')}", "build the new key (dedupe_key)"],
+        contract=["make (dedupe_key) the key", "let org_id be null"],
+    ),
+]
+
 NULLS = [
+    Case(
+        "no more",
+        edited("value", nullable=False),
+        [],
+        contract=[
+            "add check ck_sluice_not_null_value",
+            "validate check ck_sluice_not_null_value",
+            "let value not be null",
+            "drop check ck_sluice_not_null_value",
+        ],
+    ),
+    Case(
+        "no more, with a default",
+        edited("value", nullable=False, default=value(0)),
+        ["set the default of value"],
+        contract=[
+            "add check ck_sluice_not_null_value",
+            "validate check ck_sluice_not_null_value",
+            "let value not be null",
+            "drop check ck_sluice_not_null_value",
+        ],
+    ),
+    Case(
+        "no more, in two columns",
+        {
+            "columns": tuple(
+                replace(c, nullable=False) if c.name in {"value", "labels"} else c for c in BASE.columns
+            )
+        },
+        [],
+        contract=[
+            "add check ck_sluice_not_null_value",
+            "add check ck_sluice_not_null_labels",
+            "validate check ck_sluice_not_null_value",
+            "validate check ck_sluice_not_null_labels",
+            "let value not be null",
+            "drop check ck_sluice_not_null_value",
+            "let labels not be null",
+            "drop check ck_sluice_not_null_labels",
+        ],
+        mend="UPDATE datasets.alert_events_v1 SET labels = '{}' WHERE labels IS NULL",
+    ),
     Case("allowed", edited("severity", nullable=True), ["let severity be null"]),
     Case(
         "allowed, and no default any more",
@@ -219,6 +487,13 @@ DEFAULTS = [
         old=edited("severity", default=value("warning")),
     ),
     Case("dropped", {}, ["drop the default of value"], old=edited("value", default=value(1.5))),
+    Case(
+        "dropped where none is null",
+        edited("severity", nullable=False),
+        [],
+        old=edited("severity", default=value("info")),
+        contract=["drop the default of severity"],
+    ),
     Case("null is none", edited("value", default=value(None)), [], old={}),
     Case(
         "a document",
@@ -235,6 +510,54 @@ COMMENTS = [
     Case("column set", edited("value", description="How much"), ["comment on alert_events_v1"]),
     Case("column changed", edited("dedupe_key", description="x"), ["comment on alert_events_v1"]),
     Case("column dropped", edited("dedupe_key", description=None), ["comment on alert_events_v1"]),
+]
+
+STRICTER = [
+    Case(
+        "an enum loses a word",
+        {"checks": (BASE.checks[0], Check("severity", OneOf(('"critical"', '"warning"'))))},
+        [],
+        contract=["add check ck_severity", "validate check ck_severity", "drop check ck_severity"],
+        mend="DELETE FROM datasets.alert_events_v1 WHERE severity = 'info'",
+    ),
+    Case(
+        "an enum loses one and gains another",
+        {"checks": (BASE.checks[0], Check("severity", OneOf(('"critical"', '"info"', '"page"'))))},
+        ["drop check ck_severity"],
+        contract=["add check ck_severity", "validate check ck_severity"],
+        mend="UPDATE datasets.alert_events_v1 SET severity = 'info' WHERE severity = 'warning'",
+    ),
+    Case(
+        "a text is to be shorter",
+        {"checks": (Check("dedupe_key", Length(1, 100)), SEVERITIES)},
+        [],
+        contract=["add check ck_dedupe_key", "validate check ck_dedupe_key", "drop check ck_dedupe_key"],
+    ),
+    Case(
+        "a bound comes",
+        with_checks(Check("value", Bound(">=", "0"))),
+        [],
+        contract=["add check ck_value", "validate check ck_value"],
+    ),
+    Case(
+        "a pattern comes",
+        with_checks(Check("sender", Matches("^[a-z]+$"))),
+        [],
+        contract=["add check ck_sender", "validate check ck_sender"],
+    ),
+    Case(
+        "an expression comes",
+        with_checks(Check("positive", Expression("value IS NULL OR value >= 0"))),
+        [],
+        contract=["add check ck_positive", "validate check ck_positive"],
+    ),
+    Case(
+        "an expression changes",
+        with_checks(Check("positive", Expression("value IS NULL OR value > -1"))),
+        ["drop check ck_positive"],
+        old=with_checks(Check("positive", Expression("value IS NULL OR value >= 0"))),
+        contract=["add check ck_positive", "validate check ck_positive"],
+    ),
 ]
 
 CHECKS = [
@@ -362,6 +685,11 @@ CASES = {
     for group, cases in (
         ("column", COLUMNS),
         ("type", TYPES),
+        ("rewrite", REWRITTEN),
+        ("dropped", DROPPED),
+        ("renamed", RENAMED),
+        ("key", KEYS),
+        ("stricter", STRICTER),
         ("null", NULLS),
         ("default", DEFAULTS),
         ("comment", COMMENTS),
@@ -369,5 +697,5 @@ CASES = {
         ("index", INDEXES),
     )
     for case in cases
-    if case.steps
+    if case.steps or case.contract
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.dataset import Dataset
+from compiler.migrate import renames
+from compiler.migrate.approve import approved
 from compiler.migrate.model import Chain
 from compiler.migrate.planner import Change, plan
 from compiler.migrate.steps.register import Registration
@@ -20,18 +22,31 @@ FROM generate_series(1, {ROWS}) AS n"""
 
 
 def grown(chain: Chain, dataset: Dataset, table: Table | None = None) -> Chain:
-    """The chain with the next migration, which takes it to the dataset's table."""
+    """The chain with the next migrations, approved, which take it to the dataset's table."""
     table = table or table_of(dataset)
-    planned = plan(chain, table, Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner))
+    registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
+    planned = plan(chain, table, registration, renames.wanted(dataset, chain))
     assert isinstance(planned, Change), planned
-    return replace(chain, files=(*chain.files, planned.file), table=planned.table)
+    longer = replace(chain, files=(*chain.files, *(one.file for one in planned.files)), table=planned.table)
+    steps = [
+        (file.migration.number, number) for file in longer.files for number, _ in file.migration.unapproved()
+    ]
+    changed = {file.name: file for file, _ in approved(longer, steps, "It is a test.")} if steps else {}
+    return replace(longer, files=tuple(changed.get(file.name, file) for file in longer.files))
 
 
-def titles(chain: Chain) -> list[str]:
-    """What the steps of the last file do."""
-    return [step.title.replace(chr(34), "") for step in chain.files[-1].migration.steps]
+def titles(chain: Chain, start: int = -1) -> list[str]:
+    """What the steps of the last file do, or those of all files from `start` on."""
+    return [step.title.replace(chr(34), "") for file in chain.files[start:] for step in file.migration.steps]
 
 
-def fill(database: Database) -> None:
-    """Rows into alert_events."""
-    database.execute(FILL)
+def fill(database: Database, dataset: Dataset | None = None) -> None:
+    """Rows into alert_events, columns of the dataset's own that take no null included."""
+    extra = [
+        column
+        for column in (dataset.columns if dataset else ())
+        if column.name == "region" and not column.nullable and column.default is None
+    ]
+    database.execute(
+        FILL.replace("sender)", "sender, region)").replace("'x'", "'x', 'eu'") if extra else FILL
+    )

@@ -28,7 +28,7 @@ def chain_of(dataset: Dataset, table: Table | None = None) -> Chain:
     table = table or table_of(dataset)
     planned = plan(None, table, Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner))
     assert isinstance(planned, Create), planned
-    return Chain(dataset.name, dataset.version, (planned.file,), table)
+    return Chain(dataset.name, dataset.version, tuple(one.file for one in planned.files), table)
 
 
 def writer(dataset: Dataset) -> str:

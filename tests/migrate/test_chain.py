@@ -9,7 +9,7 @@ from compiler.canonical import JsonDocument, sha256, sha256_bytes
 from compiler.dataset import Check, Length
 from compiler.migrate import files, table_json
 from compiler.migrate.chain import ChainError, chain_findings, read_chain, read_history
-from compiler.migrate.planner import Refused
+from compiler.migrate.planner import Change
 from compiler.migrate.propose import propose, write
 from compiler.problems import Severity
 from compiler.table import table_of
@@ -87,8 +87,13 @@ def test_a_manifest_ahead_of_its_chain_is_told_by_object(folder):
     assert finding.rule == "chain-behind"
     assert "check ck_severity_85823d607cfc removed" in finding.message
     assert finding.file == str(place(folder, "table.json"))
-    assert isinstance(propose(dataset, folder).plan, Refused)
-    assert propose(dataset, folder).files == ()
+    assert isinstance(propose(dataset, folder).plan, Change)
+    assert [file.path.name for file in propose(dataset, folder).files] == [
+        "0002_change.sql",
+        "0003_tighten.sql",
+        "table.json",
+        "chain.lock",
+    ]
 
 
 def test_what_sql_cannot_show_is_told_of_the_manifest(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from compiler.dataset import Numeric
-from compiler.migrate import catalog, files
+from compiler.migrate import catalog, files, renames
 from compiler.migrate.apply import relation_of, status
 from compiler.migrate.errors import StepError
 from compiler.migrate.model import Phase
@@ -32,16 +32,26 @@ def registration(dataset):
 def test_the_steps_are_the_expected_ones(case):
     old, new = alert_events(**case.old), alert_events(**case.new)
     chain = grown(chain_of(old), new)
-    found = titles(chain)
-    assert len(found) == len(case.steps), found
-    for title, expected in zip(found, case.steps, strict=True):
-        assert title.startswith(expected)
-    last = chain.files[-1].migration
-    assert (last.phase, {step.hazard for step in last.steps}) == (Phase.EXPAND, {"none"})
-    assert (last.before, last.after) == (table_of(old).fingerprint, table_of(new).fingerprint)
-    assert files.read(files.write(last)) == last
+    found = titles(chain, 1)
+    expected = [*case.steps, *case.contract]
+    assert len(found) == len(expected), found
+    for title, start in zip(found, expected, strict=True):
+        assert title.startswith(start)
+    new_files = [file.migration for file in chain.files[1:]]
+    counts = {Phase.EXPAND: len(case.steps), Phase.CONTRACT: len(case.contract)}
+    assert {file.phase: len(file.steps) for file in new_files} == {
+        phase: count for phase, count in counts.items() if count
+    }
+    hazards = [str(step.hazard) for file in new_files for step in file.steps if step.hazard != "none"]
+    assert tuple(hazards) == case.hazards
+    assert (new_files[0].before, new_files[-1].after) == (
+        table_of(old).fingerprint,
+        table_of(new).fingerprint,
+    )
+    for file in new_files:
+        assert files.read(files.write(file)) == file
     assert loads(dumps(chain.table)) == chain.table
-    assert plan(chain, table_of(new), registration(new)) == Nothing()
+    assert plan(chain, table_of(new), registration(new), renames.wanted(new, chain)) == Nothing()
     assert grown(chain_of(old), new) == chain
 
 
@@ -57,8 +67,13 @@ def test_each_change_leads_to_its_table_empty_and_filled(database):
         database.roles(old)
         database.apply(old, before)
         if filled:
-            fill(database)
-        assert database.apply(new, after).applied == (after.files[-1].name,), case.name
+            fill(database, old)
+        names = tuple(file.name for file in after.files[1:])
+        if filled and case.mend:
+            with pytest.raises(StepError, match=r"cannot be done, for rows with the keys \("):
+                database.apply(new, after)
+            database.execute(case.mend)
+        assert database.apply(new, after).applied[-1:] == names[-1:], case.name
         with database.session() as connection:
             live = catalog.read(connection, relation_of(after))
         assert live is not None
@@ -66,7 +81,8 @@ def test_each_change_leads_to_its_table_empty_and_filled(database):
         found = status(database.conninfo, after)
         assert (found.pending, found.drift, found.trouble) == ((), (), ()), case.name
         assert database.apply(new, after).applied == ()
-        assert database.fetch("SELECT count(*) FROM datasets.alert_events") == [(ROWS * filled,)]
+        if "DELETE" not in case.mend:
+            assert database.fetch("SELECT count(*) FROM datasets.alert_events") == [(ROWS * filled,)]
         clear(database)
 
 

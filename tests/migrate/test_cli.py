@@ -91,11 +91,20 @@ def test_plan_check_writes_nothing(project):
 def test_plan_as_json(project):
     (document,) = json.loads(sluice("plan", "--format", "json").stdout)
     assert (document["dataset"], document["version"], document["result"]) == ("alert_events", 1, "create")
-    assert document["steps"][0]["title"] == 'create table "alert_events_v1"'
-    assert document["steps"][0]["sql"].startswith('CREATE TABLE "datasets"."alert_events_v1" (')
+    (migration,) = document["migrations"]
+    assert (migration["file"], migration["phase"]) == ("0001_create.sql", "expand")
+    assert migration["steps"][0]["title"] == 'create table "alert_events_v1"'
+    assert migration["steps"][0]["sql"].startswith('CREATE TABLE "datasets"."alert_events_v1" (')
     assert str(CHAIN / "table.json") in document["files"]
     (again,) = json.loads(sluice("plan", "--format", "json").stdout)
     assert (again["result"], again["files"]) == ("nothing", [])
+
+
+def rekey(manifest):
+    """The key loses a column, and the table with it."""
+    manifest["table"] = {**manifest["table"], "key": ["dedupe_key"], "indexes": []}
+    manifest["record"]["required"].remove("org_id")
+    del manifest["record"]["properties"]["org_id"]
 
 
 def test_plan_as_markdown(project):
@@ -120,11 +129,10 @@ def test_plan_as_markdown(project):
         in lines
     )
     assert lines[lines.index("````sql") + 1].startswith("ALTER TABLE")
-    assert lines[-2:] == ["````", ""]
-    edit_manifest(project, lambda manifest: manifest["table"].update(key=["dedupe_key"]))
+    assert lines[-3:] == ["````", "", ""]
+    edit_manifest(project, rekey)
     refused = sluice("plan", "--format", "markdown")
-    assert refused.stdout.startswith("### alert_events v1: refused\n\n* key changed from (")
-    assert "dedupe\\_key" in refused.stdout
+    assert refused.stdout.startswith("### alert_events v1: refused\n\n* column org\\_id removed")
 
 
 def test_a_changed_table_is_planned_and_applied(project, fresh_database, named_database):
@@ -140,7 +148,8 @@ def test_a_changed_table_is_planned_and_applied(project, fresh_database, named_d
     )
     assert "Run `sluice plan alert_events`." in checked.stderr
     (document,) = json.loads(sluice("plan", "--check", "--format", "json").stdout)
-    assert (document["result"], [step["hazard"] for step in document["steps"]]) == ("change", ["none"] * 2)
+    (migration,) = document["migrations"]
+    assert (document["result"], [step["hazard"] for step in migration["steps"]]) == ("change", ["none"] * 2)
     found = sluice("plan")
     assert found.exit_code == 0
     assert "alert_events v1: 0002_add_region.sql, phase expand\n" in found.stdout
@@ -155,11 +164,11 @@ def test_a_changed_table_is_planned_and_applied(project, fresh_database, named_d
 def test_a_change_that_is_not_planned_is_refused_by_name_and_nothing_is_written(project):
     sluice("plan")
     before = contents(project / "datasets" / "alert_events" / "migrations")
-    edit_manifest(project, lambda manifest: manifest["table"].update(key=["dedupe_key"]))
+    edit_manifest(project, rekey)
     found = sluice("plan")
     assert found.exit_code == 1
     assert "alert_events v1: refused\n" in found.stdout
-    assert "  key changed from (" in found.stdout
+    assert "  column org_id removed: it is part of the key" in found.stdout
     assert "set `version` to 2" in found.stdout
     assert contents(project / "datasets" / "alert_events" / "migrations") == before
 
@@ -228,6 +237,7 @@ def test_status_as_json(named_database):
             "pending": [],
             "drift": [],
             "trouble": [],
+            "held_back": [],
         }
     ]
 

@@ -80,11 +80,12 @@ def test_what_is_written_is_read_back(migration):
 def test_a_hostile_table_plans_to_a_file_that_reads_back(table):
     planned = plan(None, table, Registration("t", 1, UUID(int=1), "o'wn\"er\n-- step 9: x"))
     assert isinstance(planned, Create)
-    assert files.read(planned.text) == planned.file.migration
-    header, _, body = planned.text.partition("\n-- step 1: ")
+    (written,) = planned.files
+    assert files.read(written.text) == written.file.migration
+    header, _, body = written.text.partition("\n-- step 1: ")
     assert header.count("\n") == 2
-    assert body.count("\n-- step ") == len(planned.file.migration.steps) - 1
-    assert planned.text.replace("\n", "").isprintable()
+    assert body.count("\n-- step ") == len(written.file.migration.steps) - 1
+    assert written.text.replace("\n", "").isprintable()
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def text():
     table = table_of(dataset)
     planned = plan(None, table, Registration(dataset.name, 1, dataset.uuid, dataset.owner))
     assert isinstance(planned, Create)
-    return planned.text
+    return planned.files[0].text
 
 
 def test_the_example_is_the_documented_form(text):

@@ -8,21 +8,22 @@ import re
 import signal
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import psycopg
 import pytest
 from psycopg.sql import SQL
 
-from compiler.dataset import BigInt, Bound, Check, Expression, Length, Numeric
+from compiler.dataset import BigInt, Bound, Check, Expression, Length, Matches, NaturalKey, Numeric
 from compiler.migrate import run as run_module
 from compiler.migrate import session
 from compiler.migrate.apply import apply_chain, relation_of, status
 from compiler.migrate.errors import DriftError, LockError, MigrateError, StepError
-from compiler.migrate.model import Chain, Effort, Lock, Mode
+from compiler.migrate.model import Chain, Lock, Mode
 from compiler.migrate.patience import Patience
 from compiler.migrate.run import parts
 from tests.migrate.cases import BASE, RECENT, btree, column, value, with_columns
-from tests.migrate.changing import fill, grown, titles
+from tests.migrate.changing import fill, grown
 from tests.migrate.conftest import chain_of, writer
 from tests.support.datasets import alert_events
 from tests.support.postgres import every_major
@@ -31,13 +32,19 @@ IMPATIENT = Patience(attempts=2, pause=0.01)
 # A change with a step of each kind.
 NEW = {
     **with_columns(
-        column("region", description="Where"), column("count", BigInt(), nullable=False, default=value(0))
+        column("region", description="Where"),
+        column("count", BigInt(), nullable=False, default=value(0)),
+        column("named", renamed_from="nameless"),
+        column("total", Numeric()),
+        column("sure", nullable=False, default=value("y")),
     ),
+    "key": NaturalKey(("dedupe_key", "org_id")),
     "checks": (
         BASE.checks[1],
         Check("dedupe_key", Length(1, 300)),
         Check("region", Length(None, 20)),
         Check("value", Bound(">=", "0")),
+        Check("sender", Matches("^[a-z]+$")),
     ),
     "indexes": (replace(RECENT, where=Expression("severity = 'info'")), btree("by_region", "region")),
     "description": "Other.",
@@ -45,7 +52,13 @@ NEW = {
 OLD = {
     "checks": (*BASE.checks, Check("value", Bound(">=", "0"))),
     "indexes": (RECENT, btree("by_sender", "sender")),
-    **with_columns(column("value2", default=value("x"))),
+    **with_columns(
+        column("value2", default=value("x")),
+        column("nameless"),
+        column("total", BigInt()),
+        column("sure", default=value("y")),
+        column("leaving"),
+    ),
 }
 NEW["columns"] = tuple(
     {
@@ -96,17 +109,22 @@ def strongest(modes):
 def test_each_step_locks_and_rewrites_what_it_declares(prepared):
     """A step is run in a transaction that stays open, or held up by an older one, and its locks are read meanwhile."""
     database, chain = prepared
-    steps = chain.files[-1].migration.steps
-    assert {re.sub(r' ".*', "", step.title) for step in steps} == {
+    steps = [step for file in chain.files[1:] for step in file.migration.steps]
+    assert {re.sub(r' \(?".*', "", step.title) for step in steps} == {
         "add column",
         "add check",
+        "build the new key",
         "comment on",
         "create index",
         "drop check",
+        "drop column",
         "drop index",
         "let",
+        "make",
         "mark index",
+        "rename column",
         "replace index",
+        "rewrite",
         "set the default of",
         "show",
         "validate check",
@@ -126,12 +144,11 @@ def test_each_step_locks_and_rewrites_what_it_declares(prepared):
                     connection.execute(SQL(step.sql))
                     modes = {mode for (mode,) in database_locks(database, connection.info.backend_pid, seen)}
                     ((scanned,),) = connection.execute(SQL(scans)).fetchall()
-                    assert (scanned > earlier) == (step.effort is not Effort.INSTANT), step.title
+                    assert (scanned > earlier) == step.scan, step.title
             assert strongest(modes) == MODES[step.lock], (step.title, modes)
             after = dict(database.fetch(RELATIONS))
-            assert {
-                oid: before[oid] for oid in before.keys() & after.keys() if before[oid] != after[oid]
-            } == {}
+            written = {oid for oid in before.keys() & after.keys() if before[oid] != after[oid]}
+            assert bool(written) == step.rewrite, step.title
 
 
 def database_locks(database, pid, oids):
@@ -167,53 +184,66 @@ def wait_until(database, query):
 
 def test_steps_share_a_transaction_only_with_their_neighbours():
     _, chain = chains()
-    modes = [[step.mode for _, step in part] for part in parts(chain.files[-1].migration.steps)]
-    assert modes[:2] == [[Mode.OWN], [Mode.SHARED] * 7]
-    assert all(len(part) == 1 and part[0] is not Mode.SHARED for part in modes[2:])
-    assert [number for part in parts(chain.files[-1].migration.steps) for number, _ in part] == list(
-        range(1, len(titles(chain)) + 1)
-    )
+    for file in chain.files[1:]:
+        found = parts(file.migration.steps)
+        assert [number for part in found for number, _ in part] == list(
+            range(1, len(file.migration.steps) + 1)
+        )
+        for part in found:
+            modes = {step.mode for _, step in part}
+            assert modes == {Mode.SHARED} or len(part) == 1
+        kinds = [part[0][1].mode for part in found]
+        assert (Mode.SHARED, Mode.SHARED) not in pairwise(kinds)
+    assert max(len(part) for part in parts(chain.files[1].migration.steps)) > 2
 
 
 def test_no_transaction_holds_the_table_and_asks_for_the_view():
     """Readers lock the view first: the other order would be a deadlock."""
     _, chain = chains()
-    for part in parts(chain.files[-1].migration.steps):
+    for part in [part for file in chain.files[1:] for part in parts(file.migration.steps)]:
         text = " ".join(step.sql for _, step in part)
         if "ALTER TABLE" in text and "VIEW" in text:
-            assert text.index("DROP VIEW") < text.index("ALTER TABLE")
+            first = re.search("(DROP|ALTER|REPLACE) VIEW", text)
+            assert first is not None
+            assert first.start() < text.index("ALTER TABLE")
 
 
 # --- kills ----------------------------------------------------------------------------------------------------------
 
 
-def apply_and_die(conninfo, chain, moment):
-    """Die when a step is told of, or, `after N`, when it has run and its journal row has not."""
+def apply_and_die(conninfo, chain, moment, file=2):
+    """Die when a step of the file is told of, or, `after N`, when it has run and its journal row has not."""
     real = run_module.Runner._execute
+    seen = []
 
     def execute(runner, member, number, step, sql):
         real(runner, member, number, step, sql)
-        if moment == f"after {number}":
+        if moment == f"after {number}" and member.migration.number == file:
             os.kill(os.getpid(), signal.SIGKILL)
 
     run_module.Runner._execute = execute  # type: ignore[method-assign]
 
     def progress(text):
-        if text.startswith(f"  {moment}:"):
+        seen.append(f"v1: {file:04d}_" in text)
+        if any(seen) and text.startswith(f"  {moment}:"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     apply_chain(conninfo, chain, writer(alert_events()), progress=progress)
 
 
-STEPS = len(titles(chains()[1]))
+STEPS = [
+    (file.migration.number, number)
+    for file in chains()[1].files[1:]
+    for number in range(1, len(file.migration.steps) + 1)
+]
 
 
-@pytest.mark.parametrize("number", range(1, STEPS + 1))
+@pytest.mark.parametrize(("file", "number"), STEPS, ids=[f"{file}.{number}" for file, number in STEPS])
 @pytest.mark.parametrize("moment", ["step", "after"])
-def test_a_kill_before_or_after_any_step_resumes(prepared, moment, number):
+def test_a_kill_before_or_after_any_step_resumes(prepared, moment, file, number):
     database, chain = prepared
     process = multiprocessing.get_context("fork").Process(
-        target=apply_and_die, args=(database.conninfo, chain, f"{moment} {number}")
+        target=apply_and_die, args=(database.conninfo, chain, f"{moment} {number}", file)
     )
     process.start()
     process.join(60)
@@ -223,7 +253,11 @@ def test_a_kill_before_or_after_any_step_resumes(prepared, moment, number):
         "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'sluice migrate'",
     )
     found = status(database.conninfo, chain)
-    assert (found.pending, found.drift, found.trouble) == ((chain.files[-1].name,), (), ())
+    assert (found.pending, found.drift, found.trouble) == (
+        tuple(one.name for one in chain.files[file - 1 :]),
+        (),
+        (),
+    )
     assert database.apply(alert_events(), chain).fingerprint == chain.end
     found = status(database.conninfo, chain)
     assert (found.pending, found.drift) == ((), ())

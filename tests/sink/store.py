@@ -120,7 +120,7 @@ def bring_up(conninfo: dict[str, Any], dataset: Dataset) -> None:
             sql.Identifier(writer), sql.Identifier(names.SINK_GROUP_ROLE)
         ),
     )
-    chain = Chain(dataset.name, dataset.version, (planned.file,), table)
+    chain = Chain(dataset.name, dataset.version, tuple(one.file for one in planned.files), table)
     apply_chain(conninfo, chain, writer, dataset.owner)
     rights = (
         ["INSERT", "SELECT"] if isinstance(dataset.on_conflict, Ignore) else ["INSERT", "SELECT", "UPDATE"]

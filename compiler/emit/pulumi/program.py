@@ -74,10 +74,10 @@ def _unit(stack: StackConfig, root: Path, dataset: Dataset, folder: Path) -> Com
         version=dataset.version,
         owner=dataset.owner,
         folder=folder.resolve().relative_to(root.resolve()).as_posix(),
-        chain=chain.files[-1].sha256,
+        chain=chain.expanded[-1].sha256,
         writer_role=names.writer_role(stack.prefix, dataset.name),
     )
-    return CompiledUnit(dataset, target, sink_plan(dataset, tuple(schemas)))
+    return CompiledUnit(dataset, target, sink_plan(dataset, tuple(schemas), chain.contract))
 
 
 def providers(stack: StackConfig) -> pulumi.ResourceOptions:

@@ -41,7 +41,8 @@ class TableTarget:
     """Where a dataset's table shall be.
 
     `folder` is the dataset's, relative to the project's root, where program and providers run; `chain` the hash of the
-    last committed migration file, which through `previous` stands for all of them.
+    last committed migration file that runs before the sinks, which through `previous` stands for all before it. Contract
+    files after it wait for the sinks' rollout.
     """
 
     dataset: str
@@ -113,7 +114,7 @@ class DatasetTableProvider(ResourceProvider):
         target = _target(news)
         try:
             chain = committed_chain(target)
-            waiting = chain.files[_position(target, chain, _olds) :]
+            waiting = chain.expanded[_position(target, chain, _olds) :]
         except PlanError as error:
             return CheckResult(dict(news), [CheckFailure("chain", str(error))])
         return CheckResult({**asdict(target), **_planned(chain, waiting)}, [])
@@ -135,7 +136,13 @@ class DatasetTableProvider(ResourceProvider):
 
     def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
         target = _target(props)
-        apply_chain(self._admin.conninfo(), committed_chain(target), target.writer_role, target.owner)
+        apply_chain(
+            self._admin.conninfo(),
+            committed_chain(target),
+            target.writer_role,
+            target.owner,
+            expand_only=True,
+        )
         return _outputs(props)
 
 
@@ -163,7 +170,7 @@ def committed_chain(target: TableTarget) -> Chain:
         chain = read_chain(Path(target.folder), target.dataset, target.version)
     except ChainError as error:
         raise PlanError(str(error)) from error
-    found = chain.files[-1].sha256 if chain else "none"
+    found = chain.expanded[-1].sha256 if chain else "none"
     if chain is None or found != target.chain:
         raise PlanError(
             f"the migrations in {target.folder} end in {found}, the program was given {target.chain}."
@@ -176,7 +183,7 @@ def _position(target: TableTarget, chain: Chain, olds: Mapping[str, Any]) -> int
     """How many files of the chain the state has seen applied. Raises PlanError where they are not this chain's."""
     if not olds or olds.get("version") != target.version:
         return 0
-    hashes = [file.sha256 for file in chain.files]
+    hashes = [file.sha256 for file in chain.expanded]
     if olds["chain"] not in hashes:
         raise PlanError(
             f"{target.dataset} v{target.version} was applied up to {olds['chain']}, which is not among the committed"
@@ -188,11 +195,12 @@ def _position(target: TableTarget, chain: Chain, olds: Mapping[str, Any]) -> int
 def _planned(chain: Chain, waiting: Sequence[ChainFile]) -> dict[str, Any]:
     """What the engine shows: everything of the files that are left to run."""
     steps = [(file, step) for file in waiting for step in file.migration.steps]
-    before = waiting[0].migration.before if waiting else chain.end
+    end = chain.expanded[-1].migration.after
+    before = waiting[0].migration.before if waiting else end
     statements = [step.sql for _, step in steps]
     return {
         "from": before,
-        "to": chain.end,
+        "to": end,
         "files": [file.name for file in waiting],
         "statements": statements,
         "hazards": [

@@ -64,11 +64,13 @@ CREATE TABLE sluice.sink_instances (
     instance    text NOT NULL,
     plan_sha256 text NOT NULL,
     version     integer NOT NULL,
+    contract    integer NOT NULL DEFAULT 0,
     started_at  timestamptz NOT NULL DEFAULT now(),
     last_seen   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (dataset, instance)
 );
-COMMENT ON TABLE sluice.sink_instances IS 'Sinks that run or ran, each with the plan that it applies.';
+COMMENT ON TABLE sluice.sink_instances IS
+    'Sinks that run or ran, each with the plan that it applies. A sink needs nothing that contract migrations up to "contract" remove.';
 
 CREATE TABLE sluice.migrations (
     dataset          text NOT NULL,
@@ -129,5 +131,5 @@ GRANT INSERT (commit_id, dataset, version, sequence, plan_sha256, messages, reco
     ON sluice.output_commits TO sluice_sink;
 GRANT UPDATE (event_published_at) ON sluice.output_commits TO sluice_sink;
 GRANT SELECT ON sluice.sink_instances TO sluice_sink;
-GRANT INSERT (dataset, instance, plan_sha256, version) ON sluice.sink_instances TO sluice_sink;
-GRANT UPDATE (plan_sha256, version, started_at, last_seen) ON sluice.sink_instances TO sluice_sink;
+GRANT INSERT (dataset, instance, plan_sha256, version, contract) ON sluice.sink_instances TO sluice_sink;
+GRANT UPDATE (plan_sha256, version, contract, started_at, last_seen) ON sluice.sink_instances TO sluice_sink;

@@ -19,7 +19,8 @@ def after(state: State, check: TableCheck) -> State:
 def step(state: State, check: TableCheck) -> Step:
     """A transaction of its own: together with ADD CONSTRAINT the scan would run under ACCESS EXCLUSIVE.
 
-    Readers and writers go on, so it may take as long as it takes.
+    Readers and writers go on, so it may take as long as it takes. Rows that break the CHECK are looked for first, since
+    Postgres would name none of them.
     """
     return Step(
         title=f"validate check {identifier(check.name)}",
@@ -28,4 +29,5 @@ def step(state: State, check: TableCheck) -> Step:
         effort=Effort.SCAN,
         after=after(state, check).fingerprint,
         mode=Mode.OWN,
+        violations=render.violations(state.table, check),
     )

@@ -60,7 +60,7 @@ def step(state: State, column: TableColumn) -> Step:
     """
     return Step(
         title=f"widen {identifier(column.name)} to {type_name(column.type)}",
-        sql=view_made_anew(state.table, *_statements(state.table, column)),
+        sql=view_made_anew(state.table, *statements(state.table, state.table, column)),
         lock=Lock.ACCESS_EXCLUSIVE,
         effort=Effort.INSTANT,
         after=after(state, column).fingerprint,
@@ -69,7 +69,8 @@ def step(state: State, column: TableColumn) -> Step:
     )
 
 
-def _statements(table: Table, column: TableColumn) -> Iterator[str]:
+def statements(table: Table, changed: Table, column: TableColumn) -> Iterator[str]:
+    """The column's new type in `table`, its default, and its CHECKs as the `changed` table words them."""
     checks = _checks(table, column.name)
     alter, name = f"ALTER TABLE {render.relation(table)}", identifier(column.name)
     yield from (f"{alter} DROP CONSTRAINT {identifier(check.name)};" for check in checks)
@@ -77,7 +78,7 @@ def _statements(table: Table, column: TableColumn) -> Iterator[str]:
     # Postgres would keep a default as it was, with a cast around it.
     if any(render.default(one) for one in (*table.columns, column) if one.name == column.name):
         yield render.change_default(table, column)
-    yield from (render.add_check(table, check) for check in checks)
+    yield from (render.add_check(changed, check) for check in checks)
 
 
 def _checks(table: Table, column: str) -> tuple[TableCheck, ...]:

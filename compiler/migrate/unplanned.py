@@ -1,0 +1,57 @@
+"""What of a change cannot be planned, each by name: `change` is called for all else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from compiler.migrate.difference import moves
+from compiler.migrate.steps import retype_column, widen_column
+from compiler.table import Table, TableColumn, default_json, type_name
+
+
+def unplanned(old: Table, new: Table, renames: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence for each obstacle; empty where there is none. `renames`: old column name by new one."""
+    return (*moves(old, new), *_hints(old, new, renames), *_columns(old, new, renames))
+
+
+def _hints(old: Table, new: Table, renames: Mapping[str, str]) -> Iterator[str]:
+    """`renamed_from` says something true: the old name is there and goes, the new one was not there."""
+    before, after = {one.name for one in old.columns}, {one.name for one in new.columns}
+    for name, source in sorted(renames.items()):
+        if source not in before:
+            yield f"column {name} is renamed from {source}, which the table does not have"
+        elif name in before:
+            yield f"column {name} is renamed from {source}, and is there already"
+        elif source in after:
+            yield f"column {name} is renamed from {source}, which stays"
+
+
+def _columns(old: Table, new: Table, renames: Mapping[str, str]) -> Iterator[str]:
+    before = {column.name: column for column in old.columns}
+    after = {column.name: column for column in new.columns}
+    for name, column in sorted(after.items()):
+        source = before.get(renames.get(name, name))
+        yield from _added(column) if source is None else _retyped(source, column, old)
+    for name in sorted(before.keys() - after.keys() - set(renames.values())):
+        if name in old.key:
+            yield f"column {name} removed: it is part of the key that the rows have"
+    for name in sorted(set(old.view.columns) - set(new.view.columns) & after.keys()):
+        yield f"column {name} is no longer in the view"
+
+
+def _added(column: TableColumn) -> Iterator[str]:
+    if not column.nullable and default_json(column) is None:
+        yield (
+            f"column {column.name} added ({type_name(column.type)}): it takes no null and has no default, "
+            "so the rows that are there, and those of sinks that do not know it, have no value for it"
+        )
+
+
+def _retyped(old: TableColumn, new: TableColumn, table: Table) -> Iterator[str]:
+    if type_name(old.type) == type_name(new.type):
+        return
+    change = f"column {new.name} changed type from {type_name(old.type)} to {type_name(new.type)}"
+    if not (widen_column.is_widening(old, new) or retype_column.is_exact(old, new)):
+        yield f"{change}: a value of the old type may not fit, or not mean the same"
+    for index in widen_column.in_the_way(table, old.name):
+        yield f"{change}: the partial index {index} would be built anew under the lock"
