@@ -45,6 +45,15 @@ def example_problems(dataset: Dataset, folder: Path, file_folder: str) -> Iterat
             )
 
 
+def valid_examples(folder: Path) -> tuple[Json, ...]:
+    """The records of the dataset's valid examples, file by file; a file that cannot be read has none."""
+    found: list[Json] = []
+    for path in sorted((folder / "examples" / "valid").glob("*.json")):
+        value = read(path, str(path)).source.value
+        found += value if isinstance(value, list) else [value]
+    return tuple(record for record in found if isinstance(record, dict))
+
+
 def _file(
     path: Path, file: str, validator: jsonschema_rs.Draft202012Validator, schema: Json, *, refused: bool
 ) -> Iterator[Problem]:

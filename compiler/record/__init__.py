@@ -16,6 +16,12 @@ widths.py      what fits into a btree entry
 defaults.py    is a column's default a value that the column takes?
 columns.py     one property and its options -> one column
 analysis.py    all of it, once for each manifest
+
+compatibility.py  does a schema admit whatever an earlier one admitted?
+meaning.py        an effective schema without what changes no meaning
+changes.py        what differs between two, in words
+candidates.py     records near the limits of both
+matching.py       strings that a pattern may match
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ JSON_DEFINITION = "sluice_json"
 # Postgres' numeric goes further (131,072 digits before the point, 16,383 after it); JSON Schema's bounds are doubles.
 _EXPONENT, _DECIMALS = 308, 300
 _UNBOUNDED: dict[str, Json] = {"exclusiveMinimum": -1e308, "exclusiveMaximum": 1e308, "multipleOf": 1e-300}
-_NO_NUL = r"^[^\u0000]*$"
+# The decoder refuses U+0000 in any string too.
+NO_NUL = r"^[^\u0000]*$"
 
 _CLOCK = r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
 _HOURS = r"(0[0-9]|1[0-5]):[0-5][0-9]"
@@ -66,7 +67,7 @@ def domain(type_: ColumnType, *, rounds: bool = False) -> Mapping[str, Json]:
         case Boolean():
             return {}
         case Text():
-            return {"pattern": _NO_NUL}
+            return {"pattern": NO_NUL}
         case Uuid():
             return {"format": "uuid"}
         case Timestamptz():
@@ -97,7 +98,7 @@ def json_definition() -> dict[str, Json]:
     while bounds here would double the cost of a record with labels.
     """
     below = {"$ref": f"#/$defs/{JSON_DEFINITION}"}
-    return {"pattern": _NO_NUL, "items": below, "additionalProperties": below}
+    return {"pattern": NO_NUL, "items": below, "additionalProperties": below}
 
 
 def limits(type_: ColumnType, *, rounds: bool = False) -> str | None:
