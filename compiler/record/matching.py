@@ -18,7 +18,7 @@ _HEX = re.compile(r"u\{([0-9A-Fa-f]+)\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})")
 _CATEGORY = re.compile(r"[pP]\{[^}]*\}")
 _CLASSES = {"d": "09", "w": "aZ0_", "s": " \t", "D": "a-", "W": "-é", "S": "a-"}
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "0": "\0"}
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half of one is no text
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")  # the decoder refuses them
 _POOL = "a0Z-_ .é!"
 
 
@@ -36,7 +36,7 @@ def matching(pattern: str, lengths: Iterable[int] = ()) -> tuple[str, ...]:
 
 def _first(texts: Iterable[str]) -> tuple[str, ...]:
     short = (text for text in dict.fromkeys(texts) if len(text) <= _LONGEST)
-    return tuple(text for text in short if not _SURROGATE.search(text))[:_MOST]
+    return tuple(text for text in short if not _UNSENDABLE.search(text))[:_MOST]
 
 
 class _Walk:
