@@ -57,7 +57,9 @@ def command(
     A step that may do harm, such as one that loses data, has a hazard, and is not applied before somebody has approved
     it: --approve 0003.1 --because "Nobody reads the column."
 
-    --format markdown is for a review: each step with its lock, its hazard and its SQL.
+    Nothing is written where records that an earlier record schema of the version admitted are refused now.
+
+    --format markdown is for a review: each step with its lock, its hazard and its SQL, and what becomes of the records.
     """
     root = project_root(ctx)
     if approvals or why is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
 
+from compiler.cli.markdown import fenced, plain
+from compiler.cli.record_report import record_document, record_lines, record_markdown
 from compiler.migrate.approve import approving
 from compiler.migrate.model import ChainFile, Hazard, Step
 from compiler.migrate.planner import Change, Create, Nothing, Refused
@@ -42,6 +43,7 @@ def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
             yield f"  {way_out}"
         case _:
             assert_never(proposal.plan)
+    yield from record_lines(proposal.evolution)
     yield from (f"  {'would write' if check else 'wrote'} {file.path}" for file in proposal.files)
     yield from (f"  to approve: {text}" for text in _to_approve(proposal))
 
@@ -76,6 +78,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "to_approve": list(_to_approve(proposal)),
         "reasons": [],
         "way_out": None,
+        "records": record_document(proposal.evolution),
     }
     match proposal.plan:
         case Nothing():
@@ -121,17 +124,18 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
                 yield from _migration_markdown(title, written.file)
             commands = tuple(_to_approve(proposal))
             if commands:
-                yield from ("", "To approve, after review:", "", *_fenced("\n".join(commands), "sh"))
+                yield from ("", "To approve, after review:", "", *fenced("\n".join(commands), "sh"))
         case Refused(reasons, way_out):
             yield from (
                 f"{title}: refused",
                 "",
-                *(f"* {_plain(reason)}" for reason in reasons),
+                *(f"* {plain(reason)}" for reason in reasons),
                 "",
-                _plain(way_out),
+                plain(way_out),
             )
         case _:
             assert_never(proposal.plan)
+    yield from record_markdown(proposal.evolution)
     yield ""
 
 
@@ -140,21 +144,9 @@ def _migration_markdown(title: str, file: ChainFile) -> Iterator[str]:
     yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
     for number, step in enumerate(file.migration.steps, start=1):
         yield _row(number, step)
-    yield from ("", *_fenced("\n".join(step.sql for step in file.migration.steps)), "")
+    yield from ("", *fenced("\n".join(step.sql for step in file.migration.steps)), "")
 
 
 def _row(number: int, step: Step) -> str:
     hazard = "none" if step.hazard is Hazard.NONE else f"**{step.hazard}**"
-    return f"| {number}. {_plain(step.title)} | {step.lock} | {step.effort} | {step.mode} | {hazard} |"
-
-
-def _plain(text: str) -> str:
-    """Text whose punctuation Markdown takes for itself."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", text)
-
-
-def _fenced(text: str, language: str = "sql") -> tuple[str, ...]:
-    """Text in a fence that is longer than any run of backticks in it."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return (f"{fence}{language}", text, fence)
+    return f"| {number}. {plain(step.title)} | {step.lock} | {step.effort} | {step.mode} | {hazard} |"

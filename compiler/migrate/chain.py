@@ -87,7 +87,11 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
         )
     entries, damaged = _history(folder, known=dataset)
     yield from damaged
-    if found.chain is not None and not damaged:
+    if damaged:
+        return
+    changed = tuple(_record_findings(dataset, entries, folder))
+    yield from changed
+    if found.chain is not None and all(finding.severity is not Severity.ERROR for finding in changed):
         yield from _history_behind(dataset, entries, folder)
 
 
@@ -243,6 +247,16 @@ def _history(
         _error(path, "history-edited", f"Entry {number} was edited: {problem}.", _RESTORE)
         for number, problem in history.edited(entries, present)
     )
+
+
+def _record_findings(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder: Path) -> Iterable[Finding]:
+    if dataset.compatible_because is None and history.settled(
+        history.of_version(entries, dataset.version), dataset
+    ):
+        return ()
+    from compiler.migrate.evolution import evolution, evolution_findings  # most records are unchanged
+
+    return evolution_findings(evolution(dataset, entries, folder))
 
 
 def _history_behind(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder: Path) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from compiler.canonical import Json, JsonDocument, indented, sha256
 from compiler.dataset import Dataset
 from compiler.record.bundle import without_annotations
+from compiler.record.meaning import same_meaning
 
 FILE = "history.json"
 _FIELDS = {"version", "record_sha256", "record", "effective"}
@@ -80,11 +81,25 @@ def dumps(entries: tuple[HistoryEntry, ...]) -> str:
 
 
 def appended(entries: tuple[HistoryEntry, ...], dataset: Dataset) -> tuple[HistoryEntry, ...]:
-    """The history with the dataset's present schema as its newest of this version; unchanged where it is that already."""
-    ours = [entry for entry in entries if entry.version == dataset.version]
-    if ours and ours[-1].record_sha256 == dataset.record_sha256:
-        return entries
-    return (*entries, entry_of(dataset))
+    """The history with the dataset's present schema as its newest of this version; unchanged where it is that already.
+
+    A column's type is part of it: the record may be the same and the records admitted others.
+    """
+    ours = of_version(entries, dataset.version)
+    return entries if ours and settled(ours, dataset) else (*entries, entry_of(dataset))
+
+
+def of_version(entries: tuple[HistoryEntry, ...], version: int) -> tuple[HistoryEntry, ...]:
+    """Only the entries of one version, oldest first."""
+    return tuple(entry for entry in entries if entry.version == version)
+
+
+def settled(entries: tuple[HistoryEntry, ...], dataset: Dataset) -> bool:
+    """Whether the newest entry says what the dataset's manifest says now, annotations aside; true where there is none."""
+    if not entries:
+        return True
+    same_record = entries[-1].record_sha256 == dataset.record_sha256
+    return same_record and same_meaning(entries[-1].effective, dataset.effective)
 
 
 def edited(

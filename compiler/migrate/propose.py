@@ -22,6 +22,7 @@ from compiler.migrate.chain import (
     read_history,
     version_folder,
 )
+from compiler.migrate.evolution import Evolution, evolution
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
@@ -37,12 +38,16 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What planning a dataset came to; `files` in the order in which they are written, none where all is there."""
+    """What planning a dataset came to; `files` in the order in which they are written, none where all is there.
+
+    `evolution` says what becomes of the records; None where the record schema is the first or unchanged.
+    """
 
     dataset: str
     version: int
     plan: Plan
     files: tuple[NewFile, ...]
+    evolution: Evolution | None = None
 
 
 def propose(dataset: Dataset, folder: Path) -> Proposal:
@@ -54,8 +59,17 @@ def propose(dataset: Dataset, folder: Path) -> Proposal:
     table = table_of(dataset)
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(chain, table, registration, renames.wanted(dataset, chain))
+    evolved = evolution(dataset, read_history(folder), folder)
+    if evolved and evolved.refused:
+        planned = _refused(planned, evolved)
     files = _files(planned, table, dataset, folder)
-    return Proposal(dataset.name, dataset.version, planned, files)
+    return Proposal(dataset.name, dataset.version, planned, files, evolved)
+
+
+def _refused(planned: Plan, evolved: Evolution) -> Refused:
+    """A refused record stops the table's change too; the table's own refusals are told with it."""
+    also = planned.reasons if isinstance(planned, Refused) else ()
+    return Refused((*(refusal.told for refusal in evolved.refusals), *also), evolved.way_out)
 
 
 def write(proposal: Proposal) -> None:
