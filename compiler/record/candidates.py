@@ -7,6 +7,7 @@ schema that must admit it does. What is missed here is missed silently: the list
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -41,7 +42,8 @@ _FORMATS: dict[str, tuple[str, ...]] = {
 }
 _TEXTS = ("a", "A", "0", "", " ", "é", "a b", "a-b", "YWJj")
 _NUMBERS = (1, 0, -1, 0.5, 1.5, 0.25, 10, 2**31, 2**53 + 2)
-_LONGEST = 20_000
+_LONGEST = 300_000  # characters: about as many as a message can hold
+_MOST_ITEMS = 20_000
 _DEEPEST = 4
 _MOST_BELOW = 300
 _MOST_PAIRED = 20
@@ -120,11 +122,27 @@ def candidates(must: Json, other: Json, known: Sequence[Json] = ()) -> list[Json
 
 
 def _values(place: _Place, depth: int) -> list[Json]:
-    found = [*place.stated("const"), *(value for values in place.stated("enum") for value in values)]
-    found += [*_strings(place), *_numbers(place), True, False, None]
+    found = [
+        *place.stated("const"),
+        *_words(place.stated("enum")),
+        *_strings(place),
+        *_numbers(place),
+        True,
+        False,
+        None,
+    ]
     if depth < _DEEPEST:
         found += [*_arrays(place, depth), *islice(_objects(place, depth), _MOST_BELOW)]
     return place.admitted([*found, [], {}])[:_MOST_BELOW]
+
+
+def _words(enums: Sequence[list[Json]]) -> Iterator[Json]:
+    """A word that most lists have, then all, those first that not every list has: there may be more than are tried."""
+    counted = Counter(canonical(value) for values in enums for value in values)
+    words = sorted(
+        _once(value for values in enums for value in values), key=lambda word: counted[canonical(word)]
+    )
+    return iter([*words[-1:], *words])
 
 
 def _strings(place: _Place) -> Iterator[str]:
@@ -173,7 +191,7 @@ def _arrays(place: _Place, depth: int) -> Iterator[Json]:
     yield from (items[:2], [items[0], items[0]])
     for count in _around(place.stated("minItems", "maxItems", "minContains", "maxContains")):
         yield items[:count]
-        yield [items[0]] * min(count, _LONGEST)
+        yield [items[0]] * min(count, _MOST_ITEMS)
 
 
 def _objects(place: _Place, depth: int, known: Sequence[Json] = ()) -> Iterator[Json]:

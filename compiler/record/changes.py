@@ -16,6 +16,7 @@ from compiler.suggest import quoted
 ITEM = 0  # any item of a list, in a pointer to a value
 ANY_KEY = "*"
 _LONGEST = 80
+_MOST_WORDS = 12
 
 
 class Kind(Enum):
@@ -130,13 +131,12 @@ def _required(at: Pointer, old: list[str], new: list[str]) -> Iterator[SchemaCha
 
 
 def _words(at: Pointer, old: list[Json], new: list[Json]) -> Iterator[SchemaChange]:
-    lost, gained = (
-        [value for value in one if not any(_same(value, kept) for kept in other)]
-        for one, other in ((old, new), (new, old))
-    )
+    kept = {canonical(value) for value in old} & {canonical(value) for value in new}
+    lost, gained = ([value for value in values if canonical(value) not in kept] for values in (old, new))
     for verb, values in (("lost", lost), ("gained", gained)):
         if values:
-            yield SchemaChange(at, f'"enum" {verb} {", ".join(map(_cut, values))}')
+            shown = [*map(_cut, values[:_MOST_WORDS]), *(["…"] if len(values) > _MOST_WORDS else [])]
+            yield SchemaChange(at, f'"enum" {verb} {", ".join(shown)}')
 
 
 def _same(one: Json, other: Json) -> bool:

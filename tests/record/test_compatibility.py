@@ -267,6 +267,13 @@ def test_a_change_of_what_the_platform_says_of_jsonb_is_none_of_the_author():
     assert compare(JsonDocument.of(old), new).verdict is YES
 
 
+def test_a_word_that_is_lost_among_many_is_found():
+    many = [f"v{number}" for number in range(3000)]
+    found = judged(effective(closed(a=text(enum=many))), effective(closed(a=text(enum=many[:-20]))))
+    assert found.refused[0].record.value["a"] in many[-20:]
+    assert str(found.changes[0]).endswith('"v2990", "v2991", …')
+
+
 def test_a_long_text_is_cut_for_people():
     assert shown({"a": "x" * 1500, "b": [1]}) == '{"a": "' + "x" * 60 + '… (1,500 characters)", "b": [1]}'
 
