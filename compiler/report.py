@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import IO, Any
 
@@ -28,6 +29,58 @@ def as_json(problems: Iterable[Problem], datasets: int) -> str:
         "problems": [_as_dict(problem) for problem in listed],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_github(problems: Iterable[Problem]) -> str:
+    """One GitHub workflow command a problem, which puts it beside its line in a pull request.
+
+    GitHub shows ten errors and ten warnings of a step; the log has them all.
+    """
+    return "".join(f"{_command(problem)}\n" for problem in problems)
+
+
+def _command(problem: Problem) -> str:
+    given = {"file": problem.file, "line": problem.line, "col": problem.column, "title": problem.rule}
+    properties = ",".join(
+        f"{name}={_property(str(value))}" for name, value in given.items() if value is not None
+    )
+    text = " ".join(part for part in (_told_at(problem), problem.fix) if part)
+    return f"::{problem.severity} {properties}::{_data(text)}"
+
+
+def _told_at(problem: Problem) -> str:
+    return f"{problem.pointer}: {problem.message}" if problem.pointer else problem.message
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_markdown(problems: Iterable[Problem], datasets: int) -> str:
+    """The summary and a table of the problems, for a comment on a pull request."""
+    listed = tuple(problems)
+    lines = ["### sluice check", "", f"{summary(listed, datasets)}."]
+    if listed:
+        lines += ["", "| | where | what | how to mend it | rule |", "|---|---|---|---|---|"]
+        lines += map(_row, listed)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _row(problem: Problem) -> str:
+    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
+    where = f"{_plain(place)} {_plain(problem.pointer)}".rstrip()
+    return f"| {problem.severity} | {where} | {_plain(problem.message)} | {_plain(problem.fix or '')} | {problem.rule} |"
+
+
+def _plain(text: str) -> str:
+    """Text in a cell: no line ends, and every character that Markdown, GitHub's mentions or HTML take for themselves
+    as itself.
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$!])", r"\\\1", " ".join(text.split())).replace("@", "@\u200b")
 
 
 def summary(problems: Iterable[Problem], datasets: int) -> str:

@@ -10,15 +10,22 @@ import click
 
 from compiler.cli.common import FOUND_PROBLEMS, project_root
 from compiler.pipeline import check_problems
-from compiler.problems import errors
-from compiler.report import as_json, summary, write_text
+from compiler.problems import Problem, errors
+from compiler.report import as_github, as_json, as_markdown, summary, write_text
 
 
 @click.command(
     "check", epilog="Exit codes: 0 no problem (warnings pass), 1 problems, 2 the command line is wrong."
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "markdown"]),
+    default="text",
+    show_default=True,
+    help="For people; for programs; as annotations of GitHub Actions; for a comment on a pull request.",
+)
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
     """Check manifests, their examples and their migrations.
@@ -27,16 +34,25 @@ def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
     checked. Every problem is told with its place, the rule, what was found and how to fix it. Nothing is changed and no
     network is used.
 
-    As text, problems go to stderr and the summary to stdout; as JSON, everything goes to stdout.
+    As text, problems go to stderr and the summary to stdout; in the other formats everything goes to stdout.
     """
     gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
     checked = check_problems(project_root(ctx) if not paths else Path(), paths)
     gc.freeze()  # nor is it worth looking for them once more at exit
     problems, count = checked.problems, checked.manifests
-    if form == "json":
-        click.echo(as_json(problems, count), nl=False)
-    else:
-        write_text(problems, sys.stderr)
-        click.echo(summary(problems, count))
+    _print(problems, count, form)
     if errors(problems):
         ctx.exit(FOUND_PROBLEMS)
+
+
+def _print(problems: tuple[Problem, ...], count: int, form: str) -> None:
+    match form:
+        case "json":
+            click.echo(as_json(problems, count), nl=False)
+        case "github":
+            click.echo(f"{as_github(problems)}{summary(problems, count)}")
+        case "markdown":
+            click.echo(as_markdown(problems, count), nl=False)
+        case _:
+            write_text(problems, sys.stderr)
+            click.echo(summary(problems, count))

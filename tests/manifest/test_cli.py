@@ -122,6 +122,23 @@ def test_check_as_json_is_one_document_on_stdout(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [
+        ("github", "::error file=datasets/orders/dataset.json,line=11,col=3,title=unknown-field::$.colour: "),
+        ("markdown", "### sluice check\n\n1 dataset, 1 problem.\n\n| | where"),
+    ],
+)
+def test_check_for_a_pull_request_goes_to_stdout(project: Path, form: str, start: str) -> None:
+    begin()
+    assert sluice("check", "--format", form).exit_code == 0
+    edit("orders", colour="red")
+    result = sluice("check", "--format", form)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith(start)
+    assert "1 dataset, 1 problem" in result.stdout
+
+
 def test_without_a_project_the_command_line_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = sluice("check")
