@@ -1,7 +1,9 @@
 """The record schema: from what an author wrote to what the columns can hold.
 
 documents.py   the manifest's record and the files beside it; where a `$ref` leads
-dialects.py    which keywords draft 7 and 2020-12 have, and what draft 7's become in 2020-12
+dialects.py    which keywords each draft has, from 4 to 2020-12
+keywords.py    what to say of a keyword that a draft does not have
+older.py       what the older drafts' keywords become in 2020-12
 bundle.py      one self-contained 2020-12 schema, every part with its place in the source
 aliases.py     `$ref` cycles that never reach a value
 validity.py    is it valid JSON Schema at all, and can its patterns and formats be checked?

@@ -1,8 +1,8 @@
 """One self-contained 2020-12 schema out of the record, its definitions and the files beside the manifest.
 
-Only what the record refers to is taken along, under `$defs`, named after where it stood. Draft 7 becomes 2020-12 on the
-way: tuple `items`, `additionalItems` and `dependencies` get their later names, keywords beside `$ref` are left out as
-draft 7 ignores them, and keywords that only later drafts know are left out likewise.
+Only what the record refers to is taken along, under `$defs`, named after where it stood. Older drafts become 2020-12 on
+the way (older.py): keywords beside `$ref` are left out where the draft ignores them, and so are keywords that only later
+drafts know.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from compiler.canonical import Json, canonical
 from compiler.problems import Finding, Pointer
 from compiler.record.dialects import (
     ANNOTATIONS,
+    DIALECT_2019_09,
     DIALECT_2020_12,
-    REFUSED_KEYWORDS,
-    Dialect,
     Part,
 )
 from compiler.record.documents import Document, Documents, Target, declared_dialect
+from compiler.record.keywords import REFUSED_KEYWORDS, ignored_keyword, is_later, unknown_keyword
+from compiler.record.older import misplaced_anchor, recursive_findings, translate, unevaluated_findings
 from compiler.record.places import Place, Refused
 from compiler.record.validity import schema_faults
-from compiler.suggest import did_you_mean, quoted
+from compiler.suggest import quoted
 
 RECORD_DEFINITION = "record"
 _RESERVED = "sluice_"  # the domain's definitions
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _ASSERTED = frozenset(("pattern", "format"))
+_AFTERWARDS = frozenset((Part.DROPPED, Part.DEPENDENCIES, Part.RECURSIVE))
 _IDENTITY = tuple[str | None, Pointer]
 
 
@@ -72,6 +74,9 @@ class _Walk:
     references: list[tuple[dict[str, Json], _IDENTITY]] = field(default_factory=list)
     targets: dict[_IDENTITY, Target] = field(default_factory=dict)
     bundled: dict[_IDENTITY, Json] = field(default_factory=dict)
+    recursive: list[tuple[Document, Pointer]] = field(default_factory=list)
+    unevaluated: list[Place] = field(default_factory=list)
+    contains: bool = False
 
     def schema(self, document: Document, pointer: Pointer, schema: Json) -> Json:
         """The schema in 2020-12, its references recorded."""
@@ -80,25 +85,27 @@ class _Walk:
         found: dict[str, Json] = {}
         self.places[id(found)] = document, pointer
         dialect = document.dialect
-        alone = dialect is not DIALECT_2020_12 and "$ref" in schema
+        alone = dialect.ignores_siblings(schema)
         for keyword, value in schema.items():
             part = dialect.keywords.get(keyword)
             if part is None:
                 self.unknown(document, document.place(pointer), keyword, found, value)
             elif alone and keyword != "$ref":
-                self.ignored(document.place(pointer), keyword, part)
+                self.ignored(document, pointer, keyword)
             elif part is Part.VALUE:
                 found[keyword] = value
                 if keyword in _ASSERTED:
                     self.assertions.append((keyword, value, document.place((*pointer, keyword))))
-            elif part is not Part.DROPPED and part is not Part.DEPENDENCIES:
+            elif part not in _AFTERWARDS:
                 self.keyword(document, pointer, found, keyword, part, value)
             elif keyword == "$schema" and pointer:
                 self.nested_dialect(document, document.place(pointer), value)
         if "dependencies" in schema and not alone:
             self.dependencies(document, (*pointer, "dependencies"), found, schema["dependencies"])
-        if dialect is not DIALECT_2020_12:
-            _translate(found, schema)
+        if dialect is DIALECT_2019_09:
+            self.of_2019_09(document, pointer, found, schema)
+        self.contains = self.contains or "contains" in found
+        translate(found, schema, dialect)
         return found
 
     def keyword(
@@ -141,6 +148,24 @@ class _Walk:
             if not faults:
                 self.bundled[target.identity] = self.schema(target.document, target.pointer, target.schema)
 
+    def of_2019_09(
+        self, document: Document, pointer: Pointer, found: dict[str, Json], schema: dict[str, Json]
+    ) -> None:
+        """What 2019-09 alone has, or means otherwise."""
+        if "unevaluatedItems" in schema:
+            self.unevaluated.append(document.place((*pointer, "unevaluatedItems")))
+        if misplaced := misplaced_anchor(document, pointer, schema):
+            self.findings.append(misplaced)
+        if "$recursiveRef" not in schema:
+            return
+        self.recursive.append((document, pointer))
+        holder = found
+        if "$ref" in found:
+            holder = {}
+            self.places[id(holder)] = document, pointer
+            found["allOf"] = [*found.get("allOf", ()), holder]
+        self.reference(document, pointer, holder, "#")
+
     def dependencies(
         self, document: Document, at: Pointer, found: dict[str, Json], value: dict[str, Json]
     ) -> None:
@@ -163,24 +188,15 @@ class _Walk:
         self, document: Document, place: Place, keyword: str, found: dict[str, Json], value: Json
     ) -> None:
         dialect = document.dialect
-        if keyword in REFUSED_KEYWORDS:
-            reason, fix = REFUSED_KEYWORDS[keyword]
-            message = f"{quoted(keyword)} is not supported: {reason}."
-            self.findings.append(place.below(keyword).error("record-keyword", message, fix, at_key=True))
-        elif dialect is not DIALECT_2020_12 and keyword in DIALECT_2020_12.keywords:
-            message = f"{quoted(keyword)} is no keyword of {dialect.name}, and has no effect."
-            fix = f'Declare "$schema": {quoted(DIALECT_2020_12.uri)} to use it.'
-            self.findings.append(place.below(keyword).warning("record-keyword", message, fix, at_key=True))
-        else:
+        if keyword not in REFUSED_KEYWORDS and not is_later(keyword, dialect):
             found[keyword] = value
-            if not keyword.startswith("x-"):
-                self.findings.append(_stray_keyword(place.below(keyword), keyword, dialect))
+            if keyword.startswith("x-"):
+                return
+        self.findings.append(unknown_keyword(place, keyword, dialect))
 
-    def ignored(self, place: Place, keyword: str, part: Part) -> None:
-        if keyword not in ANNOTATIONS and part is not Part.DROPPED:
-            message = f"Draft 7 ignores {quoted(keyword)} beside $ref."
-            fix = f'Put both into "allOf", or declare "$schema": {quoted(DIALECT_2020_12.uri)}.'
-            self.findings.append(place.below(keyword).warning("record-keyword", message, fix, at_key=True))
+    def ignored(self, document: Document, pointer: Pointer, keyword: str) -> None:
+        if finding := ignored_keyword(document.place(pointer), keyword, document.dialect):
+            self.findings.append(finding)
 
     def nested_dialect(self, document: Document, place: Place, value: Json) -> None:
         try:
@@ -198,6 +214,9 @@ def bundle(documents: Documents) -> Bundle:
     walk = _Walk(documents)
     main = documents.main
     schema = walk.schema(main, (), main.value)
+    walk.findings += recursive_findings(walk.recursive, (main, *documents.files.values()))
+    if walk.contains:
+        walk.findings += unevaluated_findings(walk.unevaluated)
     root = (main.file, ())
     names = _names(walk.targets, root)
     for holder, identity in walk.references:
@@ -207,14 +226,6 @@ def bundle(documents: Documents) -> Bundle:
         schema = {"$ref": f"#/$defs/{RECORD_DEFINITION}"}
         walk.places[id(schema)] = main, ()
     return Bundle(schema, definitions, walk.places, tuple(walk.assertions), tuple(walk.findings))
-
-
-def _stray_keyword(place: Place, keyword: str, dialect: Dialect) -> Finding:
-    """JSON Schema takes any keyword and ignores those that it does not know; one that is misspelt is an error."""
-    message = f"{quoted(keyword)} is no keyword of JSON Schema {dialect.name}, and has no effect."
-    if near := did_you_mean(keyword, dialect.keywords):
-        return place.error("record-keyword", message, near, at_key=True)
-    return place.warning("record-keyword", message, 'Remove it, or begin its name with "x-".', at_key=True)
 
 
 def without_annotations(schema: Json) -> Json:
@@ -237,16 +248,6 @@ def _below(keyword: str, value: Json) -> Json:
             return without_annotations(value)
         case _:
             return value
-
-
-def _translate(found: dict[str, Json], source: dict[str, Json]) -> None:
-    """Tuples: draft 7's list of `items` is `prefixItems`, and its `additionalItems` is `items`."""
-    if isinstance(source.get("items"), list) and "items" in found:
-        found["prefixItems"] = found.pop("items")
-        if "additionalItems" in found:
-            found["items"] = found.pop("additionalItems")
-    else:
-        found.pop("additionalItems", None)  # without a tuple it means nothing
 
 
 def _names(targets: Iterable[_IDENTITY], root: _IDENTITY) -> dict[_IDENTITY, str]:

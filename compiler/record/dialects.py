@@ -1,6 +1,7 @@
-"""Draft 7 and 2020-12: which keywords they have, where their subschemas stand, and what draft 7's become.
+"""The drafts of JSON Schema, from 4 to 2020-12: which keywords each has, and where their subschemas stand.
 
-The table is fixed; what is not in it is either an annotation or refused by name.
+The table is fixed; what is not in it is either an annotation or refused by name (keywords.py). What the older drafts'
+keywords become in 2020-12 is in older.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
-DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 # Carry no meaning for admission; left out of the hash that names a record schema.
 ANNOTATIONS = frozenset(
@@ -25,83 +25,113 @@ class Part(Enum):
     SCHEMA = auto()
     LIST = auto()  # a list of schemas
     MAP = auto()  # an object of schemas
-    DEPENDENCIES = auto()  # draft 7: an object of schemas or lists of names
-    ITEMS = auto()  # draft 7: a schema or a list of schemas
+    DEPENDENCIES = auto()  # an object of schemas or lists of names
+    ITEMS = auto()  # before 2020-12: a schema or a list of schemas
     REFERENCE = auto()
+    RECURSIVE = auto()  # 2019-09: $recursiveRef
     DROPPED = auto()  # means nothing once references are resolved
+
+
+@dataclass(frozen=True, eq=False)
+class Dialect:
+    """One draft: its URI, its name for people, and its keywords.
+
+    `identifier` names a schema (draft 4 calls it `id`). With `reference_alone` whatever stands beside `$ref` is ignored,
+    and an identifier of the form `#name` is an anchor.
+    """
+
+    uri: str
+    name: str
+    keywords: Mapping[str, Part]
+    identifier: str = "$id"
+    reference_alone: bool = False
+
+    def ignores_siblings(self, schema: Mapping[str, object]) -> bool:
+        """Does the schema's `$ref` make the draft ignore everything else in it?"""
+        return self.reference_alone and "$ref" in schema
 
 
 _COMMON: Mapping[str, Part] = {
     **dict.fromkeys(
         (
             *ANNOTATIONS,
-            *("type", "enum", "const", "format", "pattern", "required", "uniqueItems"),
+            *("type", "enum", "format", "pattern", "required", "uniqueItems"),
             *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
             *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-            *("contentEncoding", "contentMediaType"),
         ),
         Part.VALUE,
     ),
-    **dict.fromkeys(
-        ("additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"), Part.SCHEMA
-    ),
+    **dict.fromkeys(("additionalProperties", "not"), Part.SCHEMA),
     **dict.fromkeys(("allOf", "anyOf", "oneOf"), Part.LIST),
     **dict.fromkeys(("properties", "patternProperties"), Part.MAP),
-    **dict.fromkeys(("$id", "$schema", "definitions"), Part.DROPPED),
+    **dict.fromkeys(("$schema", "definitions", "$defs"), Part.DROPPED),
     "$ref": Part.REFERENCE,
-    # 2020-12 keeps it for old schemas and jsonschema-rs applies it, so it is translated there too.
+    # Later drafts keep it for old schemas and jsonschema-rs applies it, so it is translated there too.
     "dependencies": Part.DEPENDENCIES,
 }
-
-_LATER: Mapping[str, Part] = {
-    **dict.fromkeys(("dependentRequired", "minContains", "maxContains"), Part.VALUE),
-    **dict.fromkeys(("items", "unevaluatedItems", "unevaluatedProperties", "contentSchema"), Part.SCHEMA),
-    "prefixItems": Part.LIST,
-    "dependentSchemas": Part.MAP,
-    **dict.fromkeys(("$defs", "$anchor"), Part.DROPPED),
+_SINCE_6: Mapping[str, Part] = {
+    "$id": Part.DROPPED,
+    "const": Part.VALUE,
+    **dict.fromkeys(("contains", "propertyNames"), Part.SCHEMA),
 }
+_SINCE_7: Mapping[str, Part] = {
+    **dict.fromkeys(("contentEncoding", "contentMediaType"), Part.VALUE),
+    **dict.fromkeys(("if", "then", "else"), Part.SCHEMA),
+}
+_SINCE_2019_09: Mapping[str, Part] = {
+    **dict.fromkeys(("dependentRequired", "minContains", "maxContains"), Part.VALUE),
+    **dict.fromkeys(("unevaluatedItems", "unevaluatedProperties", "contentSchema"), Part.SCHEMA),
+    "dependentSchemas": Part.MAP,
+    "$anchor": Part.DROPPED,
+}
+_UNTIL_2019_09: Mapping[str, Part] = {"items": Part.ITEMS, "additionalItems": Part.SCHEMA}
 
-
-@dataclass(frozen=True)
-class Dialect:
-    """One draft: its URI, its name for people, and its keywords."""
-
-    uri: str
-    name: str
-    keywords: Mapping[str, Part]
-
-
-DIALECT_2020_12 = Dialect(DRAFT_2020_12, "2020-12", {**_COMMON, **_LATER})
+DIALECT_4 = Dialect(
+    "http://json-schema.org/draft-04/schema#",
+    "draft 4",
+    {**_COMMON, **_UNTIL_2019_09, "id": Part.DROPPED},
+    identifier="id",
+    reference_alone=True,
+)
+DIALECT_6 = Dialect(
+    "http://json-schema.org/draft-06/schema#",
+    "draft 6",
+    {**_COMMON, **_SINCE_6, **_UNTIL_2019_09},
+    reference_alone=True,
+)
 DIALECT_7 = Dialect(
-    DRAFT_7,
+    "http://json-schema.org/draft-07/schema#",
     "draft 7",
-    {**_COMMON, "items": Part.ITEMS, "additionalItems": Part.SCHEMA, "$defs": Part.DROPPED},
+    {**_COMMON, **_SINCE_6, **_SINCE_7, **_UNTIL_2019_09},
+    reference_alone=True,
+)
+DIALECT_2019_09 = Dialect(
+    "https://json-schema.org/draft/2019-09/schema",
+    "2019-09",
+    {
+        **_COMMON,
+        **_SINCE_6,
+        **_SINCE_7,
+        **_SINCE_2019_09,
+        **_UNTIL_2019_09,
+        "$recursiveRef": Part.RECURSIVE,
+        "$recursiveAnchor": Part.DROPPED,
+    },
+)
+DIALECT_2020_12 = Dialect(
+    DRAFT_2020_12,
+    "2020-12",
+    {**_COMMON, **_SINCE_6, **_SINCE_7, **_SINCE_2019_09, "items": Part.SCHEMA, "prefixItems": Part.LIST},
 )
 
-_SUPPORTED = {
-    "json-schema.org/draft/2020-12/schema": DIALECT_2020_12,
-    "json-schema.org/draft-07/schema": DIALECT_7,
-}
+DIALECTS = (DIALECT_4, DIALECT_6, DIALECT_7, DIALECT_2019_09, DIALECT_2020_12)
+DIALECT_NAMES = "drafts 4, 6, 7, 2019-09 and 2020-12"
 
 # Refused by name, each with its reason.
 REFUSED_DIALECTS: Mapping[str, str] = {
-    "json-schema.org/draft/2019-09/schema": "2019-09 is between the two drafts that this release reads",
-    "json-schema.org/draft-06/schema": "draft 6 is older than the drafts that this release reads",
-    "json-schema.org/draft-04/schema": "draft 4 gives exclusiveMinimum and 1.0 another meaning; this release does not read it",
+    "json-schema.org/draft-05/schema": "draft 5 is draft 4 in other words, and has no meta-schema of its own",
     "json-schema.org/draft-03/schema": "draft 3 gives required and type another meaning; this release does not read it",
     "json-schema.org/schema": 'it names no draft ("the latest" changes over time)',
-}
-_USE_REF = "Use $ref."
-REFUSED_KEYWORDS: Mapping[str, tuple[str, str]] = {
-    "$dynamicRef": ("where it leads depends on the path of evaluation, so it cannot be bundled", _USE_REF),
-    "$dynamicAnchor": ("it serves $dynamicRef, which cannot be bundled", "Use $anchor, or a definition."),
-    "$recursiveRef": ("it is a keyword of 2019-09 and cannot be bundled", _USE_REF),
-    "$recursiveAnchor": ("it is a keyword of 2019-09 and cannot be bundled", "Remove it."),
-    "$vocabulary": ("it belongs into meta-schemas", "Remove it."),
-    "nullable": (
-        "it is a word of OpenAPI 3.0 and means nothing here",
-        'Add "null" to the types, or remove it.',
-    ),
 }
 
 
@@ -113,3 +143,6 @@ def dialect_named(uri: str) -> Dialect | None:
 def bare(uri: str) -> str:
     """A `$schema` without its scheme and empty fragment."""
     return uri.removesuffix("#").removeprefix("https://").removeprefix("http://")
+
+
+_SUPPORTED = {bare(dialect.uri): dialect for dialect in DIALECTS}

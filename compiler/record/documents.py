@@ -16,7 +16,16 @@ from urllib.parse import unquote, urljoin
 
 from compiler.canonical import Json, canonical
 from compiler.problems import Pointer
-from compiler.record.dialects import DIALECT_2020_12, REFUSED_DIALECTS, Dialect, Part, bare, dialect_named
+from compiler.record.dialects import (
+    DIALECT_2020_12,
+    DIALECT_NAMES,
+    DIALECTS,
+    REFUSED_DIALECTS,
+    Dialect,
+    Part,
+    bare,
+    dialect_named,
+)
 from compiler.record.places import Place, Refused
 from compiler.suggest import did_you_mean, quoted
 
@@ -41,9 +50,16 @@ class Document:
         """The place of what `pointer` leads to within this document."""
         return Place((*self.prefix, *pointer), self.shown)
 
+    def at(self, pointer: Pointer) -> Json:
+        """What stands at `pointer`, which must lead somewhere."""
+        value = self.value
+        for step in pointer:
+            value = value[step]
+        return value
+
     @cached_property
     def resources(self) -> dict[str, Pointer]:
-        """Each `$id` as an absolute URI (or as written, where it is relative to nothing), with its pointer."""
+        """Each identifier (`$id`) as an absolute URI (or as written, where it is relative to nothing), with its pointer."""
         return {self.base(pointer): pointer for pointer, _ in self._identified}
 
     @cached_property
@@ -52,9 +68,9 @@ class Document:
         found = {}
         for pointer, schema in _schemas(self.value, self.dialect):
             name = schema.get("$anchor")
-            if self.dialect is not DIALECT_2020_12:
-                identity = schema.get("$id", "")
-                name = identity[1:] if identity.startswith("#") else None
+            if self.dialect.reference_alone:
+                identity = schema.get(self.dialect.identifier)
+                name = identity[1:] if isinstance(identity, str) and identity.startswith("#") else None
             if isinstance(name, str):
                 found[self.resource(pointer), name] = pointer
         return found
@@ -74,14 +90,15 @@ class Document:
 
     @cached_property
     def _identified(self) -> list[tuple[Pointer, str]]:
-        if b'"$id"' not in canonical(self.value):  # few schemas have one, and this is cheaper than a walk
+        word = self.dialect.identifier
+        if f'"{word}"'.encode() not in canonical(self.value):  # few have one, and this is cheaper than a walk
             return []
         return [
-            (pointer, schema["$id"])
+            (pointer, schema[word])
             for pointer, schema in _schemas(self.value, self.dialect)
-            if isinstance(schema.get("$id"), str)
-            and not schema["$id"].startswith("#")
-            and not (self.dialect is not DIALECT_2020_12 and "$ref" in schema)
+            if isinstance(schema.get(word), str)
+            and not schema[word].startswith("#")
+            and not self.dialect.ignores_siblings(schema)
         ]
 
 
@@ -210,15 +227,15 @@ def declared_dialect(value: Json, place: Place, inherited: Dialect) -> Dialect:
     if uri is None:
         return inherited
     place = place.below("$schema")
-    fix = f"Declare {quoted(DIALECT_2020_12.uri)}, or draft 7."
+    fix = f"Declare {quoted(DIALECT_2020_12.uri)}, or an older draft from 4 on."
     if not isinstance(uri, str):
         raise Refused(place.error("record-dialect", '"$schema" is not a string.', fix))
     dialect = dialect_named(uri)
     if dialect is None:
-        reason = REFUSED_DIALECTS.get(bare(uri), "this release reads draft 7 and 2020-12 only")
-        raise Refused(
-            place.error("record-dialect", f"The record schema declares {quoted(uri)}: {reason}.", fix)
-        )
+        reason = REFUSED_DIALECTS.get(bare(uri))
+        near = None if reason else did_you_mean(uri, (known.uri for known in DIALECTS))
+        message = f"The record schema declares {quoted(uri)}: {reason or f'{DIALECT_NAMES} are read'}."
+        raise Refused(place.error("record-dialect", message, near or fix))
     return dialect
 
 
