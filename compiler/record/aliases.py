@@ -28,9 +28,7 @@ def alias_cycles(bundle: Bundle) -> Iterator[Finding]:
             holder = edges[cycle[0]][cycle[1 % len(cycle)]]
             shown = " -> ".join(quoted(name) for name in (*cycle, cycle[0]))
             yield (
-                bundle.place(holder)
-                .below("$ref")
-                .error(
+                bundle.place_of_reference(holder).error(
                     "record-ref-cycle",
                     f"The references lead in a circle and never to a value: {shown}.",
                     "Let one of them say what a value looks like.",

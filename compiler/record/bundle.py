@@ -60,6 +60,12 @@ class Bundle:
         written = self.places.get(id(schema))
         return written[0].place(written[1]) if written else Place(("record",))
 
+    def place_of_reference(self, schema: dict[str, Json]) -> Place:
+        """Where the reference of `schema` was written, which may be 2019-09's `$recursiveRef`."""
+        document, pointer = self.places[id(schema)]
+        keyword = next(word for word in ("$ref", "$recursiveRef") if word in document.at(pointer))
+        return document.place((*pointer, keyword))
+
     def follow(self, schema: dict[str, Json]) -> Json:
         """What the schema's `$ref` leads to."""
         return self.definitions[schema["$ref"].removeprefix("#/$defs/")]

@@ -6,6 +6,7 @@ import jsonschema_rs
 
 from compiler.canonical import Json
 from compiler.dataset import ColumnType
+from compiler.explain import explain
 from compiler.record.bundle import Bundle
 from compiler.record.domain import holder
 
@@ -18,5 +19,5 @@ def default_fault(
     own = jsonschema_rs.Draft202012Validator(asked, validate_formats=True, offline=True)
     for validator in (own, holder(type_, rounds=rounds)):
         if not validator.is_valid(value):
-            return next(error.message for error in validator.iter_errors(value))
+            return explain(validator.iter_errors(value), asked)[0].message.removesuffix(".")
     return None

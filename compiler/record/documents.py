@@ -255,7 +255,11 @@ def _within(document: Document, root: Pointer, fragment: str, reference: str, pl
         raise _missing(reference, place, did_you_mean(fragment, known))
     if not isinstance(schema, dict | bool):
         raise Refused(
-            place.error("record-ref-missing", f"The reference {quoted(reference)} leads to no schema.")
+            place.error(
+                "record-ref-missing",
+                f"The reference {quoted(reference)} leads to no schema.",
+                "Refer to an object, true or false.",
+            )
         )
     return Target(document, pointer, schema)
 

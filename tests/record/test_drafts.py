@@ -383,3 +383,19 @@ def test_what_2019_09_alone_means_is_refused_by_name(schema, words):
 def test_recursion_outside_2019_09_is_refused():
     assert set(rules_broken(manifest_of({"x": {"items": {"$recursiveRef": "#"}}}))) == {"record-keyword"}
     assert DIALECT_2020_12.keywords.get("$recursiveRef") is None
+
+
+@pytest.mark.parametrize(
+    ("draft", "schema", "message"),
+    [
+        (DIALECT_4, {"properties": {"type": True}}, '"type" is true and must be an object.'),
+        (DIALECT_4, {"type": "strng"}, '"strng" is no JSON type.'),
+        (DIALECT_4, {"dependencies": {"a": []}}, '"a" is empty.'),
+        (DIALECT_4, {"exclusiveMaximum": True}, '"exclusiveMaximum" needs "maximum" beside it.'),
+        (DIALECT_7, {"exclusiveMaximum": True}, '"exclusiveMaximum" is true and must be a number.'),
+    ],
+)
+def test_what_breaks_a_meta_schema_is_said_in_plain_words(draft, schema, message):
+    (fault,) = schema_faults(schema, Document(schema, draft).place(()), draft)
+    assert fault.message.endswith(f": {message}")
+    assert fault.fix
