@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from compiler.canonical import JsonDocument
+from compiler.operation import Alarms, Buffer, Sink
 
 # --- column types: the closed set that a first release can store and prove -----------------------------------------
 
@@ -59,6 +60,16 @@ class Date:
 
 
 @dataclass(frozen=True)
+class Timetz:
+    """time with time zone: a time of day with its offset as it was written."""
+
+
+@dataclass(frozen=True)
+class Bytea:
+    """bytea; a record holds the bytes as padded base64 text."""
+
+
+@dataclass(frozen=True)
 class Jsonb:
     """jsonb: objects, arrays and values of mixed type."""
 
@@ -68,7 +79,17 @@ class Integer:
     """integer; only Sluice's own position column has it."""
 
 
-ColumnType = BigInt | Numeric | Double | Boolean | Text | Uuid | Timestamptz | Date | Jsonb | Integer
+ElementType = BigInt | Numeric | Boolean | Text | Uuid | Timestamptz | Date
+
+
+@dataclass(frozen=True)
+class Array:
+    """A flat array; an element is null where the items' schema admits null."""
+
+    element: ElementType
+
+
+ColumnType = ElementType | Double | Timetz | Bytea | Jsonb | Integer | Array
 
 
 # --- columns -------------------------------------------------------------------------------------------------------
@@ -255,41 +276,6 @@ OnConflict = Ignore | Update | UpdateIfNewer
 
 
 # --- the rest of the manifest ---------------------------------------------------------------------------------------
-
-
-class BufferFormat(StrEnum):
-    """What one SQS message body is."""
-
-    ENVELOPE = "envelope"
-    RECORD = "record"
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """The queue and its dead-letter queue: what a message holds, and when one is given up."""
-
-    format: BufferFormat
-    max_receive_count: int
-    retention_days: int
-    visibility_timeout_seconds: int
-
-
-@dataclass(frozen=True)
-class Sink:
-    """How much the sink takes at a time, how long it waits for more, and how many tasks may run."""
-
-    batch_records: int
-    linger_ms: int
-    min_tasks: int
-    max_tasks: int
-    latency_target_seconds: int
-
-
-@dataclass(frozen=True)
-class Alarms:
-    """When somebody is told."""
-
-    oldest_age_seconds: int
 
 
 @dataclass(frozen=True)

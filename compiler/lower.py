@@ -10,9 +10,6 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from compiler.canonical import Json
 from compiler.dataset import (
-    Alarms,
-    Buffer,
-    BufferFormat,
     Check,
     Classification,
     Dataset,
@@ -27,12 +24,12 @@ from compiler.dataset import (
     Nulls,
     OnConflict,
     Order,
-    Sink,
     Update,
     UpdateIfNewer,
 )
 from compiler.defaults import complete
 from compiler.manifest import RawManifest
+from compiler.operation import Alarms, Buffer, BufferFormat, Sink
 from compiler.record import analyse
 
 # A dataset's id is uuid5 of its name in this namespace, unless the manifest gives one.

@@ -6,9 +6,8 @@ table and a live catalog can both say about themselves; its RFC 8785 form is wha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import assert_never
@@ -16,9 +15,11 @@ from typing import assert_never
 from compiler import names
 from compiler.canonical import Json, JsonDocument, sha256, short_id
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     Check,
     Column,
     ColumnType,
@@ -42,10 +43,12 @@ from compiler.dataset import (
     Rule,
     Text,
     Timestamptz,
+    Timetz,
     Update,
     UpdateIfNewer,
     Uuid,
 )
+from compiler.literals import literal_json
 
 
 class Function(StrEnum):
@@ -210,31 +213,44 @@ def _check(check: Check) -> TableCheck:
     return TableCheck(names.check(check.column, check_id(check.column, check.rule)), check.rule, check.column)
 
 
+_TYPE_NAMES: Mapping[type[ColumnType], str] = {
+    BigInt: "bigint",
+    Integer: "integer",
+    Numeric: "numeric",
+    Double: "double precision",
+    Boolean: "boolean",
+    Text: "text",
+    Uuid: "uuid",
+    Timestamptz: "timestamp with time zone",
+    Date: "date",
+    Timetz: "time with time zone",
+    Bytea: "bytea",
+    Jsonb: "jsonb",
+}
+
+
 def type_name(type_: ColumnType) -> str:
     """The type as Postgres' format_type() writes it."""
     match type_:
-        case BigInt():
-            return "bigint"
-        case Integer():
-            return "integer"
-        case Numeric(None, _):
-            return "numeric"
-        case Numeric(precision, scale):
+        case Numeric(int() as precision, scale):
             return f"numeric({precision},{scale})"
-        case Double():
-            return "double precision"
-        case Boolean():
-            return "boolean"
-        case Text():
-            return "text"
-        case Uuid():
-            return "uuid"
-        case Timestamptz():
-            return "timestamp with time zone"
-        case Date():
-            return "date"
-        case Jsonb():
-            return "jsonb"
+        case Array(element):
+            return f"{type_name(element)}[]"
+        case (
+            BigInt()
+            | Integer()
+            | Numeric()
+            | Double()
+            | Boolean()
+            | Text()
+            | Uuid()
+            | Timestamptz()
+            | Date()
+            | Timetz()
+            | Bytea()
+            | Jsonb()
+        ):
+            return _TYPE_NAMES[type(type_)]
         case _:
             assert_never(type_)
 
@@ -268,34 +284,6 @@ def default_json(column: TableColumn) -> Json:
             return None if value is None else [name, literal_json(name, value)]
         case _:
             assert_never(column.default)
-
-
-def literal_json(type_text: str, value: Json) -> Json:
-    """A JSON literal in the one spelling of its value: a uuid in lower case, an instant in UTC, whole numbers whole.
-
-    Postgres writes 1e300 with all its digits; JSON may write them so or not.
-    """
-    match type_text, value:
-        case "uuid", str():
-            return value.lower()
-        case "timestamp with time zone", str():
-            return datetime.fromisoformat(value.upper()).astimezone(UTC).isoformat()
-        case "double precision", int() | float():
-            return float(value)
-        case _:
-            return _whole_numbers(value)
-
-
-def _whole_numbers(value: Json) -> Json:
-    match value:
-        case float() if value.is_integer():
-            return int(Decimal(repr(value)))
-        case list():
-            return [_whole_numbers(item) for item in value]
-        case dict():
-            return {key: _whole_numbers(item) for key, item in value.items()}
-        case _:
-            return value
 
 
 def _shape(table: Table) -> Shape:

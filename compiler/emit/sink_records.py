@@ -6,13 +6,24 @@ Also the small pieces that this text and the statement around it are made of.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import LiteralString, assert_never
 
 from psycopg import sql
 
 from compiler import names
-from compiler.dataset import BigInt, Column, ColumnType, Dataset, Integer, Jsonb, Platform, Property
+from compiler.dataset import (
+    Array,
+    BigInt,
+    Bytea,
+    Column,
+    ColumnType,
+    Dataset,
+    Integer,
+    Jsonb,
+    Platform,
+    Property,
+)
+from compiler.literals import constant_text
 from compiler.table import type_name
 
 IDENTITY = (names.SENT_AT_COLUMN, names.MESSAGE_ID_COLUMN, names.POSITION_COLUMN)
@@ -112,41 +123,61 @@ def _property_value(column: Column, name: str) -> sql.Composable:
 def _cast(column: Column, name: str) -> sql.Composable:
     """The property as its column's type; JSON null is SQL null."""
     if _is_readable(name):
-        read = sql.Identifier("r", column.name)
-        return sql.SQL("{}::{}").format(read, _type(column.type)) if _is_whole(column.type) else read
+        return _converted(column.type, sql.Identifier("r", column.name))
     raw, key = sql.Identifier("r", _RAW), sql.Literal(name)
-    if isinstance(column.type, Jsonb):  # unlike the recordset, -> gives JSON null as a value
-        return sql.SQL("nullif({} -> {}, 'null'::jsonb)").format(raw, key)
-    through = sql.SQL("::numeric" if _is_whole(column.type) else "")
-    return sql.SQL("({} ->> {}){}::{}").format(raw, key, through, _type(column.type))
+    match column.type:
+        case Jsonb():  # unlike the recordset, -> gives JSON null as a value
+            return sql.SQL("nullif({} -> {}, 'null'::jsonb)").format(raw, key)
+        case Array():  # ->> would give JSON's text of it, which is no array's
+            read = sql.SQL(
+                "(SELECT a.v FROM jsonb_to_record(jsonb_build_object('v', {} -> {})) AS a (v {}))"
+            ).format(raw, key, _read_type(column.type))
+            return _converted(column.type, read)
+        case _:
+            text = sql.SQL("({} ->> {})::{}").format(raw, key, _read_type(column.type))
+            return _converted(column.type, text)
 
 
-def _is_whole(type_: ColumnType) -> bool:
-    """JSON's `1.0` is an integer, and the integers' input functions refuse it: they are read as numeric."""
-    return isinstance(type_, BigInt | Integer)
+def _read_type(type_: ColumnType) -> sql.SQL:
+    """The type by which Postgres reads the JSON value.
+
+    JSON's `1.0` is an integer, and the integers' input functions refuse it: they are read as numeric. Base64 is text
+    until it is decoded, since bytea's own input would take it for the bytes themselves.
+    """
+    match type_:
+        case BigInt() | Integer():
+            return sql.SQL("numeric")
+        case Array(BigInt()):
+            return sql.SQL("numeric[]")
+        case Bytea():
+            return sql.SQL("text")
+        case _:
+            return _type(type_)
+
+
+def _converted(type_: ColumnType, read: sql.Composable) -> sql.Composable:
+    """What was read as `_read_type`, as the column's type."""
+    match type_:
+        case BigInt() | Integer() | Array(BigInt()):
+            return sql.SQL("{}::{}").format(read, _type(type_))
+        case Bytea():
+            return sql.SQL("decode({}, 'base64')").format(read)
+        case _:
+            return read
 
 
 def _literal(column: Column) -> sql.Composable:
     """The column's default, a JSON literal, as SQL of its type."""
     assert column.default is not None
-    value = column.default.value
-    if isinstance(column.type, Jsonb):
-        return sql.SQL("{}::jsonb").format(sql.Literal(column.default.text))
-    if value is None:
+    if column.default.value is None and not isinstance(column.type, Jsonb):
         return sql.SQL("NULL::{}").format(_type(column.type))
-    text = value if isinstance(value, str) else column.default.text
-    if _is_whole(column.type):
-        text = str(int(Decimal(text)))
+    text = constant_text(column.type, column.default.text)
     return sql.SQL("{}::{}").format(sql.Literal(text), _type(column.type))
 
 
 def _type(type_: ColumnType) -> sql.SQL:
     """A type's name as SQL; names of types come from a closed set, never from a manifest."""
     return sql.SQL(type_name(type_))
-
-
-def _read_type(type_: ColumnType) -> sql.SQL:
-    return sql.SQL("numeric") if _is_whole(type_) else _type(type_)
 
 
 def identifiers(columns: Iterable[str]) -> sql.Composed:

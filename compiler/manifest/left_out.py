@@ -75,7 +75,7 @@ LEFT_OUT = (
     LeftOut(
         ("table", "indexes", ANY, "method"),
         "GiST and SP-GiST indexes serve types that no column of this release has.",
-        'Use "btree", or "gin" for jsonb.',
+        'Use "btree", or "gin" for jsonb and arrays.',
         values="gist|spgist",
     ),
     LeftOut(("from_previous",), _CUT_OVER, "Drain the old version's buffer, then cut over."),
@@ -90,15 +90,16 @@ LEFT_OUT = (
         'Of the statements on a change this release knows "compatible" alone.',
         "Remove it.",
     ),
-    LeftOut(_TYPES, "bytea columns are not in this release.", "Leave the base64 text as text.", values="bytea"),
     LeftOut(
-        _TYPES,
-        "Columns of type time are not in this release.",
-        'Remove "format": "time" and keep the text, or use a date-time.',
-        values="timetz|time( .*)?",
+        _TYPES, "A time of day is stored with the offset that it was sent with.", 'Use "timetz".',
+        values=r"time\b[^[]*", rule="wrong-value",
     ),
     LeftOut(
-        _TYPES, "Array columns are not in this release.", "Use jsonb, which a gin index can search.", values=r".*\[\]"
+        _TYPES,
+        "Arrays are flat, and their elements are bigint, boolean, date, numeric, text, timestamptz or uuid.",
+        "Use one of these, or jsonb, which holds any array and which a gin index can search.",
+        values=r".*\[.*\]",
+        rule="wrong-value",
     ),
     LeftOut(_TYPES, "Lengths are CHECKs, never part of a type.", 'Use "text" and "maxLength" in the record.',
             values=r"(var)?char.*|character.*", rule="wrong-value"),

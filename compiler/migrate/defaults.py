@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from decimal import Decimal
 from typing import Any
 
 from compiler.canonical import Json
-from compiler.table import literal_json
+from compiler.literals import literal_json
 
 # What pg_get_expr() writes for a constant of a type that a Table can have, and for nothing that runs code: a quoted
 # text, a number or a boolean, with at most one cast. Anything else is compared by its text.
 _CONSTANT = re.compile(
     r"(?:'(?:[^']|'')*'|-?[0-9][0-9.eE+-]*|\(-[0-9][0-9.eE+-]*\)|true|false)"
-    r"(?:::[a-z ]+(?:\([0-9,]+\))?)?",
+    r"(?:::[a-z ]+(?:\([0-9,]+\)|\[\])?)?",
     re.DOTALL,
 )
 
@@ -27,7 +28,13 @@ def read_default(cursor: Any, type_name: str, expression: str) -> Json:
     row = cursor.execute(
         f"SELECT to_jsonb(({expression})::{type_name})::text AS value".replace("%", "%%"), ()
     ).fetchone()
-    return [type_name, literal_json(type_name, json.loads(row["value"], parse_float=_number))]
+    value = json.loads(row["value"], parse_float=_number)
+    return [type_name, literal_json(type_name, _base64(value) if type_name == "bytea" else value)]
+
+
+def _base64(text: str) -> str:
+    """Bytes that the session writes in hexadecimal, as records and manifests hold them."""
+    return b64encode(bytes.fromhex(text.removeprefix("\\x"))).decode()
 
 
 def _number(text: str) -> Json:

@@ -6,7 +6,6 @@ Postgres finds in pg_catalog before anywhere else under the empty search_path th
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import assert_never
 
@@ -19,7 +18,6 @@ from compiler.dataset import (
     Index,
     IndexColumn,
     Integer,
-    Jsonb,
     Length,
     Matches,
     Method,
@@ -29,6 +27,7 @@ from compiler.dataset import (
     Rule,
     Text,
 )
+from compiler.literals import constant_text
 from compiler.migrate.quoting import columns, identifier, literal
 from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, comments, type_name
 
@@ -58,7 +57,7 @@ def index_statement(table: Table, index: TableIndex, *, concurrently: bool = Fal
     """CREATE INDEX alone, on one line.
 
     GIN takes the default operator class (jsonb_ops for jsonb): it serves every jsonb operator, key existence
-    included, where the smaller jsonb_path_ops would serve containment alone.
+    included, where the smaller jsonb_path_ops would serve containment alone; array_ops for arrays.
     """
     create = "CREATE INDEX CONCURRENTLY" if concurrently else "CREATE INDEX"
     parts = [
@@ -191,10 +190,7 @@ def default(column: TableColumn) -> str | None:
 
 def typed(type_: ColumnType, text: str) -> str:
     """A JSON literal as a constant of the column's type."""
-    value = json.loads(text, parse_float=str)
-    if isinstance(type_, Jsonb) or not isinstance(value, str):
-        value = text
-    return f"{literal(value)}::{type_name(type_)}"
+    return f"{literal(constant_text(type_, text))}::{type_name(type_)}"
 
 
 def _column(column: TableColumn) -> str:

@@ -12,9 +12,11 @@ from typing import assert_never
 
 from compiler.canonical import Json, JsonDocument, indented
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     ColumnType,
     Date,
     Double,
@@ -33,6 +35,7 @@ from compiler.dataset import (
     Rule,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, View, rule_json, type_name
@@ -49,7 +52,10 @@ _PLAIN: tuple[ColumnType, ...] = (
     Uuid(),
     Timestamptz(),
     Date(),
+    Timetz(),
+    Bytea(),
     Jsonb(),
+    *(Array(element) for element in (BigInt(), Numeric(), Boolean(), Text(), Uuid(), Timestamptz(), Date())),
 )
 _TYPES = {type_name(type_): type_ for type_ in _PLAIN}
 _NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from compiler.dataset import BufferFormat, Dataset
+from compiler.dataset import Dataset
+from compiler.operation import BufferFormat
 from compiler.publish.records import Record
 
 # The buffer's MaximumMessageSize: a wrapped record still fits into the dead-letter queue's 1 MiB.

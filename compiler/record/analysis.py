@@ -5,12 +5,24 @@ The rules read the findings, lowering reads the rest, so nothing is decided twic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from compiler.canonical import Json, JsonDocument, sha256
-from compiler.dataset import BigInt, Check, Classification, Column, Jsonb, Narrowing, Platform, Text, Uuid
+from compiler.dataset import (
+    Array,
+    BigInt,
+    Bytea,
+    Check,
+    Classification,
+    Column,
+    Jsonb,
+    Narrowing,
+    Platform,
+    Text,
+    Uuid,
+)
 from compiler.manifest import RawManifest
 from compiler.problems import Finding, Severity
 from compiler.record.aliases import alias_cycles
@@ -20,11 +32,11 @@ from compiler.record.columns import Source, collisions, platform_column, record_
 from compiler.record.dialects import DIALECT_2020_12, DRAFT_2020_12
 from compiler.record.documents import Document, Documents, declared_dialect
 from compiler.record.domain import JSON_DEFINITION, json_definition, limits
-from compiler.record.kinds import Kind
+from compiler.record.kinds import Kind, item_facts
 from compiler.record.objects import RecordObject, object_findings, record_object
 from compiler.record.places import Place, Refused
 from compiler.record.validity import schema_faults, unchecked
-from compiler.record.widths import BUDGET, Entry, Fit, fit, longest_bytes
+from compiler.record.widths import BUDGET, Entry, Fit, fit, longest_bytes, longest_decoded
 from compiler.suggest import quoted
 
 
@@ -99,9 +111,7 @@ class Analysis:
     def _domain(self) -> dict[str, Json]:
         properties = {}
         for source in self.sources:
-            limit = dict(source.domain)
-            if source.column.name in self.fits.narrowed:
-                limit["maxLength"] = self.fits.narrowed[source.column.name][0]
+            limit = _limited(source, self.fits)
             if limit:
                 properties[source.member.name] = limit
         whole: dict[str, Json] = {"properties": properties}
@@ -166,7 +176,8 @@ def _with_columns(manifest: RawManifest, bundled: Bundle, findings: tuple[Findin
     found.extend(
         collisions(columns, {**{name: Place(("table", "columns", name)) for name in options}, **places})
     )
-    fits = fit(_entries(table), {column.name: column for column in columns}, _longest(sources, platform))
+    by_name = {column.name: column for column in columns}
+    fits = fit(_entries(table, by_name), by_name, _longest(sources, platform, bundled))
     found.extend(_width_findings(fits, sources))
     return Analysis(bundled, tuple(sources), platform, fits, tuple(found))
 
@@ -184,42 +195,70 @@ def _platform(
     return tuple(column for column, _ in made), [*findings, *stray_findings(options, properties)]
 
 
-def _entries(table: Mapping[str, Json]) -> Iterator[Entry]:
-    """The key and each btree index, with all the columns that their entries store."""
+def _limited(source: Source, fits: Fit) -> dict[str, Json]:
+    """The property's domain with the length that an index asks for."""
+    limit = dict(source.domain)
+    if source.column.name in fits.narrowed:
+        longest = {"maxLength": fits.narrowed[source.column.name][0]}
+        limit.update({"items": limit["items"] | longest} if _is_array(source) else longest)
+    return limit
+
+
+def _is_array(source: Source) -> bool:
+    return isinstance(source.column.type, Array)
+
+
+def _entries(table: Mapping[str, Json], columns: Mapping[str, Column]) -> Iterator[Entry]:
+    """The key and each index, with all the columns that one of their entries stores."""
+    arrays = {name for name, column in columns.items() if isinstance(column.type, Array)}
+
+    def plain(names: Iterable[str]) -> tuple[str, ...]:  # no btree holds an array: refused elsewhere
+        return tuple(name for name in dict.fromkeys(names) if name not in arrays)
+
     if isinstance(table["key"], list):
-        yield Entry("the key", ("table", "key"), tuple(table["key"]))
+        yield Entry("the key", ("table", "key"), plain(table["key"]))
     for number, index in enumerate(table.get("indexes", ())):
+        title, pointer = f"the index {quoted(index['name'])}", ("table", "indexes", number, "columns")
+        names = [part if isinstance(part, str) else part["column"] for part in index["columns"]]
         if index.get("method", "btree") == "btree":
-            names = (part if isinstance(part, str) else part["column"] for part in index["columns"])
-            columns = tuple(dict.fromkeys((*names, *index.get("include", ()))))
-            yield Entry(
-                f"the index {quoted(index['name'])}", ("table", "indexes", number, "columns"), columns
-            )
+            yield Entry(title, pointer, plain((*names, *index.get("include", ()))))
+        else:
+            yield from (Entry(title, pointer, (name,)) for name in names if name in arrays)
 
 
-def _longest(sources: list[Source], platform: tuple[Column, ...]) -> dict[str, int | None]:
-    senders = {column.name: _SENDER_BYTES for column in platform if column.source is Platform.SENDER}
-    return senders | {
-        source.column.name: longest_bytes(source.member.facts)
-        for source in sources
-        if isinstance(source.column.type, Text)
+def _longest(sources: list[Source], platform: tuple[Column, ...], bundled: Bundle) -> dict[str, int | None]:
+    found: dict[str, int | None] = {
+        column.name: _SENDER_BYTES for column in platform if column.source is Platform.SENDER
     }
+    for source in sources:
+        facts = source.member.facts
+        match source.column.type:
+            case Text():
+                found[source.column.name] = longest_bytes(facts)
+            case Bytea():
+                found[source.column.name] = longest_decoded(facts)
+            case Array(Text()):
+                found[source.column.name] = longest_bytes(item_facts(facts, bundled))
+            case _:
+                pass
+    return found
 
 
 def _width_findings(fits: Fit, sources: list[Source]) -> Iterator[Finding]:
-    places = {source.column.name: source.member.place for source in sources}
+    named = {source.column.name: source for source in sources}
     for wide in fits.too_wide:
         widths = ", ".join(f"{name} {width}" for name, width in wide.widths)
         yield Place(wide.entry.pointer).error(
             "index-too-wide",
-            f"An entry of {wide.entry.title} may take {wide.total} bytes ({widths}); a btree holds {BUDGET}.",
+            f"An entry of {wide.entry.title} may take {wide.total} bytes ({widths}); an index holds {BUDGET}.",
             "Lower maxLength (a character counts 4 bytes), or take a column out.",
         )
     for name, (length, entry) in sorted(fits.narrowed.items()):
-        if name in places:
-            yield places[name].warning(
+        if name in named:
+            what = f"An item of {quoted(name)}" if _is_array(named[name]) else quoted(name)
+            yield named[name].member.place.warning(
                 "narrowed",
-                f"{quoted(name)} has no maxLength: with more than {length} characters it would not fit into "
+                f"{what} has no maxLength: with more than {length} characters it would not fit into "
                 f"{entry.title}, so the sink refuses them.",
                 f'Tell the producers: "maxLength": {length} or less.',
                 at_key=True,
@@ -230,7 +269,8 @@ def _narrowings(source: Source, analysis: Analysis) -> Iterator[Narrowing]:
     column = source.column
     if column.name in analysis.fits.narrowed:
         length, entry = analysis.fits.narrowed[column.name]
-        yield Narrowing(column.name, f"at most {length} characters, so that {entry.title} holds it")
+        each = "each item: " if _is_array(source) else ""
+        yield Narrowing(column.name, f"{each}at most {length} characters, so that {entry.title} holds it")
     text = limits(column.type, rounds=column.rounds)
     if text is not None and not _said(source):
         yield Narrowing(column.name, text)

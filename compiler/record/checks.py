@@ -1,7 +1,8 @@
 """Which keywords of a property become CHECKs, and which the sink alone checks.
 
 A CHECK is made only where every admitted value other than null satisfies it after it is stored: a double is the nearest
-one, and a rounding numeric is rounded, so exclusive bounds loosen there. jsonb columns get none.
+one, and a rounding numeric is rounded, so exclusive bounds loosen there. jsonb columns and arrays get none; nor does bytea,
+whose keywords speak of the base64 text.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import assert_never
 
 from compiler.canonical import Json, canonical
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     Check,
     Column,
     Date,
@@ -29,6 +32,7 @@ from compiler.dataset import (
     Rule,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.record.domain import holder
@@ -63,7 +67,7 @@ def _rules(column: Column, facts: Facts) -> Iterator[Rule]:
             yield from _bounds(column, facts)
         case Boolean() | Uuid():
             yield from _one_of(column, facts)
-        case Timestamptz() | Date() | Jsonb() | Integer():
+        case Timestamptz() | Date() | Timetz() | Bytea() | Jsonb() | Integer() | Array():
             return
         case _:
             assert_never(column.type)
@@ -150,7 +154,7 @@ _ASSERTIONS = _COVERED - {"type"} | {
     *("additionalProperties", "required", "minProperties", "maxProperties", "dependentRequired"),
     *("dependentSchemas", "unevaluatedProperties"),
 }
-_BY_TYPE = {"uuid": Uuid, "date-time": Timestamptz, "date": Date}
+_BY_TYPE = {"uuid": Uuid, "date-time": Timestamptz, "date": Date, "time": Timetz}
 _BOUNDS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
 
 

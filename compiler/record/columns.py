@@ -57,7 +57,7 @@ def record_column(
     """The property's column, or the findings that stand in its way (warnings may come with a column)."""
     findings = list(_name_findings(member, options))
     try:
-        type_ = _type(options, member)
+        type_ = _type(options, member, bundle)
     except TypeRefused as refused:
         at = _OPTIONS.below(member.name, "type") if "type" in options else member.place
         return None, (*findings, at.error("column-type", str(refused), refused.fix))
@@ -85,8 +85,10 @@ def _classification(options: Options, whole: Classification) -> Classification:
     return Classification(options["classification"]) if "classification" in options else whole
 
 
-def _type(options: Options, member: Member) -> ColumnType:
-    return named_type(options["type"], member.facts) if "type" in options else column_type(member.facts)
+def _type(options: Options, member: Member, bundle: Bundle) -> ColumnType:
+    if "type" in options:
+        return named_type(options["type"], member.facts, bundle)
+    return column_type(member.facts)
 
 
 def description(schema: Json, bundle: Bundle) -> str | None:

@@ -8,7 +8,8 @@ from compiler.canonical import Json
 from compiler.dataset import ColumnType
 from compiler.explain import explain
 from compiler.record.bundle import Bundle
-from compiler.record.domain import holder
+from compiler.record.domain import holder, limits
+from compiler.table import type_name
 
 
 def default_fault(
@@ -17,7 +18,10 @@ def default_fault(
     """Why the value is not admitted by the property's schema and its column's domain, or None."""
     asked = {"allOf": [schema], "$defs": bundle.definitions}
     own = jsonschema_rs.Draft202012Validator(asked, validate_formats=True, offline=True)
-    for validator in (own, holder(type_, rounds=rounds)):
-        if not validator.is_valid(value):
-            return explain(validator.iter_errors(value), asked)[0].message.removesuffix(".")
-    return None
+    if not own.is_valid(value):
+        return explain(own.iter_errors(value), asked)[0].message.removesuffix(".")
+    held = holder(type_, rounds=rounds)
+    if held.is_valid(value):
+        return None
+    told = limits(type_, rounds=rounds)
+    return f"{type_name(type_)} holds {told or 'other values'}"

@@ -19,16 +19,20 @@ import jsonschema_rs
 
 from compiler.canonical import Json
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
+    Bytea,
     ColumnType,
     Date,
     Double,
+    ElementType,
     Integer,
     Jsonb,
     Numeric,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.record.typemap import INT64_MAX, INT64_MIN, NUMERIC_MAX_PRECISION
@@ -41,7 +45,8 @@ _UNBOUNDED: dict[str, Json] = {"exclusiveMinimum": -1e308, "exclusiveMaximum": 1
 # The decoder refuses U+0000 in any string too.
 NO_NUL = r"^[^\u0000]*$"
 
-_CLOCK = r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+_CLOCK = rf"[Tt]{_TIME}"
 _HOURS = r"(0[0-9]|1[0-5]):[0-5][0-9]"
 _MIDDLE_YEARS = r"(000[2-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
 _DAY = r"-[0-9]{2}-[0-9]{2}"
@@ -51,7 +56,15 @@ _INSTANT = (
     rf"|0001{_DAY}{_CLOCK}([Zz]|[+]00:00|-{_HOURS})"
     rf"|9999{_DAY}{_CLOCK}([Zz]|-00:00|[+]{_HOURS}))$"
 )
+_TIME_OF_DAY = rf"^{_TIME}([Zz]|[+-]{_HOURS})$"
 _CALENDAR_DAY = r"^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-"
+
+# The bits of the last character that belong to no byte are 0: so the same bytes are always the same text.
+_CHARACTER = "[A-Za-z0-9+/]"
+_BASE64 = rf"^({_CHARACTER}{{4}})*({_CHARACTER}[AQgw]==|{_CHARACTER}{{2}}[AEIMQUYcgkosw048]=)?$"
+
+
+StringType = Text | Uuid | Timestamptz | Date | Timetz | Bytea
 
 
 @cache
@@ -66,6 +79,20 @@ def domain(type_: ColumnType, *, rounds: bool = False) -> Mapping[str, Json]:
             return {"minimum": -1.7976931348623157e308, "maximum": 1.7976931348623157e308}
         case Boolean():
             return {}
+        case Text() | Uuid() | Timestamptz() | Date() | Timetz() | Bytea():
+            return _string(type_)
+        case Array(element):
+            return {"items": {**domain(element), "type": [_json_type(element), "null"]}}
+        case Jsonb():
+            return {"$ref": f"#/$defs/{JSON_DEFINITION}"}
+        case Integer():
+            return {"type": ["integer", "null"], "minimum": -(2**31), "maximum": 2**31 - 1}
+        case _:
+            assert_never(type_)
+
+
+def _string(type_: StringType) -> Mapping[str, Json]:
+    match type_:
         case Text():
             return {"pattern": NO_NUL}
         case Uuid():
@@ -74,12 +101,27 @@ def domain(type_: ColumnType, *, rounds: bool = False) -> Mapping[str, Json]:
             return {"format": "date-time", "pattern": _INSTANT}
         case Date():
             return {"format": "date", "pattern": _CALENDAR_DAY}
-        case Jsonb():
-            return {"$ref": f"#/$defs/{JSON_DEFINITION}"}
-        case Integer():
-            return {"type": ["integer", "null"], "minimum": -(2**31), "maximum": 2**31 - 1}
+        case Timetz():
+            return {"format": "time", "pattern": _TIME_OF_DAY}
+        case Bytea():
+            return {"pattern": _BASE64}
         case _:
             assert_never(type_)
+
+
+def _json_type(element: ElementType) -> str:
+    """An array in an array would become another dimension, or an element's text."""
+    match element:
+        case BigInt():
+            return "integer"
+        case Numeric():
+            return "number"
+        case Boolean():
+            return "boolean"
+        case Text() | Uuid() | Timestamptz() | Date():
+            return "string"
+        case _:
+            assert_never(element)
 
 
 @cache
@@ -112,6 +154,19 @@ def limits(type_: ColumnType, *, rounds: bool = False) -> str | None:
             return "the nearest double; numbers beyond 1.8e308, and those that would become 0, are refused"
         case Boolean() | Integer():
             return None
+        case Text() | Uuid() | Timestamptz() | Date() | Timetz() | Bytea():
+            return _string_limits(type_)
+        case Array(element):
+            below = limits(element)
+            return below and f"each item: {below}"
+        case Jsonb():
+            return "no U+0000; numbers with at most 131,072 digits before the point and 16,383 after it"
+        case _:
+            assert_never(type_)
+
+
+def _string_limits(type_: StringType) -> str:
+    match type_:
         case Text():
             return "no U+0000"
         case Uuid():
@@ -120,8 +175,10 @@ def limits(type_: ColumnType, *, rounds: bool = False) -> str | None:
             return "years 0001 to 9999, microseconds, offsets below 16 hours, no leap second"
         case Date():
             return "years 0001 to 9999"
-        case Jsonb():
-            return "no U+0000; numbers with at most 131,072 digits before the point and 16,383 after it"
+        case Timetz():
+            return "microseconds, offsets below 16 hours, no leap second"
+        case Bytea():
+            return "canonical base64: padded, of the standard alphabet, without spaces and line ends"
         case _:
             assert_never(type_)
 

@@ -101,6 +101,21 @@ def facts_of(schema: Json, bundle: Bundle) -> Facts:
     return Facts(kinds(schema, bundle), tuple(conjuncts(schema, bundle)))
 
 
+def item_facts(facts: Facts, bundle: Bundle) -> Facts:
+    """The facts of every item of the arrays that a schema of those facts admits.
+
+    Items that stand under `prefixItems` have schemas of their own: then the types of all are known, and no parts.
+    """
+    found = Facts(Kind.ANY, ())
+    for part in facts.parts:
+        rest = facts_of(part.get("items", True), bundle)
+        first = [kinds(schema, bundle) for schema in part.get("prefixItems", ())]
+        found = Facts(
+            found.kind & reduce(or_, first, rest.kind), (*found.parts, *(() if first else rest.parts))
+        )
+    return found
+
+
 def kind_of(value: Json) -> int:
     """The JSON type of one value."""
     match value:

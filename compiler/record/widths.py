@@ -1,7 +1,8 @@
-"""What fits into a btree entry.
+"""What fits into an index entry.
 
 Postgres refuses an index entry over 2,704 bytes (54000), so each btree index and the key keep within 2,600: four bytes
-for each character of a string, the fixed widths for the rest. A string without maxLength is narrowed to fit.
+for each character of a string, three for each four characters of base64, the fixed widths for the rest. A string without
+maxLength is narrowed to fit. A gin index holds each item of an array as an entry of its own, under the same limit.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
+    Bytea,
     Column,
     ColumnType,
     Date,
@@ -22,6 +25,7 @@ from compiler.dataset import (
     Numeric,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.problems import Pointer
@@ -34,7 +38,7 @@ _HEADER = 8  # a varlena's length word and its alignment
 
 @dataclass(frozen=True)
 class Entry:
-    """One btree: what it is called for people, where it is declared, and the columns that it stores."""
+    """Of one index: what it is called for people, where it is declared, and the columns that an entry stores."""
 
     title: str
     pointer: Pointer
@@ -59,7 +63,9 @@ class Fit:
 
 
 def fit(entries: Iterator[Entry], columns: Mapping[str, Column], longest: Mapping[str, int | None]) -> Fit:
-    """Fit every entry. `longest`: for each text column the bytes of its longest value, None where nothing bounds it."""
+    """Fit every entry. `longest`: for each column of strings or bytes the bytes of its longest value, or of an array's
+    longest item; None where nothing bounds it.
+    """
     narrowed: dict[str, tuple[int, Entry]] = {}
     too_wide = []
     for entry in entries:
@@ -69,14 +75,14 @@ def fit(entries: Iterator[Entry], columns: Mapping[str, Column], longest: Mappin
         fixed = sum(width for width in widths.values() if width is not None)
         open_ended = [name for name, width in widths.items() if width is None]
         share = (BUDGET - fixed) // max(len(open_ended), 1)
-        length = (share - _HEADER) // _BYTES_PER_CHARACTER
-        if fixed > BUDGET or (open_ended and length < 1):
+        lengths = {name: _characters(columns[name].type, share - _HEADER) for name in open_ended}
+        if fixed > BUDGET or any(length < 1 for length in lengths.values()):
             known = sorted(
                 ((name, width or 0) for name, width in widths.items()), key=lambda pair: (-pair[1], pair[0])
             )
             too_wide.append(TooWide(entry, fixed, tuple(known)))
             continue
-        for name in open_ended:
+        for name, length in lengths.items():
             if name not in narrowed or length < narrowed[name][0]:
                 narrowed[name] = length, entry
     return Fit(narrowed, tuple(too_wide))
@@ -85,19 +91,38 @@ def fit(entries: Iterator[Entry], columns: Mapping[str, Column], longest: Mappin
 def longest_bytes(facts: Facts) -> int | None:
     """The bytes of the longest string that the schema admits by maxLength, enum or const; None where they say nothing."""
     found = [int(length) * _BYTES_PER_CHARACTER for length in facts.values("maxLength")]
-    listed = (*facts.values("enum"), *([value] for value in facts.values("const")))
-    found.extend(
-        max((len(option.encode()) for option in options if isinstance(option, str)), default=0)
-        for options in listed
-    )
+    found.extend(max(len(option.encode()) for option in ("", *options)) for options in _listed(facts))
     return min(found, default=None)
+
+
+def longest_decoded(facts: Facts) -> int | None:
+    """The same of the bytes that a base64 string stands for."""
+    found = [int(length) for length in facts.values("maxLength")]
+    found.extend(max(len(option) for option in ("", *options)) for options in _listed(facts))
+    return min((_decoded(length) for length in found), default=None)
+
+
+def _listed(facts: Facts) -> Iterator[list[str]]:
+    for options in (*facts.values("enum"), *([value] for value in facts.values("const"))):
+        yield [option for option in options if isinstance(option, str)]
+
+
+def _decoded(characters: int) -> int:
+    return characters // 4 * 3
+
+
+def _characters(type_: ColumnType, space: int) -> int:
+    """The characters of a record's string whose value fits into the bytes."""
+    return space // 3 * 4 if isinstance(type_, Bytea) else space // _BYTES_PER_CHARACTER
 
 
 def _width(type_: ColumnType, longest: int | None) -> int | None:
     match type_:
-        case Text():
+        case Text() | Bytea():
             return None if longest is None else longest + _HEADER
-        case Uuid():
+        case Array(element):
+            return _width(element, longest)
+        case Uuid() | Timetz():
             return 16
         case BigInt() | Double() | Timestamptz():
             return 8

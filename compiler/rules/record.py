@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from compiler.canonical import Json
-from compiler.dataset import BigInt, Column, Date, Jsonb, Numeric, Platform, Property, Timestamptz
+from compiler.dataset import Array, BigInt, Column, Date, Jsonb, Numeric, Platform, Property, Timestamptz
 from compiler.manifest import RawManifest
 from compiler.problems import Finding, Pointer
 from compiler.record import analyse
@@ -54,10 +54,10 @@ def _key_column(pointer: Pointer, column: Column) -> Iterator[Finding]:
             f"{name} may be null, so it cannot identify a record.",
             "Take null out of the property's types, or choose another column.",
         )
-    if isinstance(column.type, Jsonb):
+    if isinstance(column.type, Jsonb | Array):
         yield place.error(
             "key-column",
-            f"{name} is jsonb, which a key cannot hold.",
+            f"{name} is {type_name(column.type)}, which a key cannot hold.",
             "Choose columns that hold one plain value each.",
         )
 
@@ -154,16 +154,16 @@ def _index_column(
         yield _unknown(place.pointer, name, columns)
     elif name in used:
         yield place.error("index", f"{quoted(name)} is in this index already.", "Name each column once.")
-    elif gin and not isinstance(column.type, Jsonb):
+    elif gin and not isinstance(column.type, Jsonb | Array):
         yield place.error(
             "index",
-            f"{quoted(name)} is {type_name(column.type)}; gin indexes here are for jsonb.",
-            'Use "method": "btree", or index a jsonb column.',
+            f"{quoted(name)} is {type_name(column.type)}; gin indexes here are for jsonb and arrays.",
+            'Use "method": "btree", or index a jsonb or array column.',
         )
-    elif not gin and isinstance(column.type, Jsonb):
+    elif not gin and isinstance(column.type, Jsonb | Array):
         yield place.error(
             "index",
-            f"{quoted(name)} is jsonb, whose values may be too large for a btree.",
+            f"{quoted(name)} is {type_name(column.type)}, whose values may be too large for a btree.",
             'Use "method": "gin".',
         )
     used.add(name)

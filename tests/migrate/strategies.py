@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, time
 
 from hypothesis import strategies as st
 
 from compiler import names
 from compiler.canonical import JsonDocument
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     Date,
     Double,
     Expression,
@@ -28,6 +31,7 @@ from compiler.dataset import (
     Order,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, View, check_id, default_json
@@ -71,12 +75,23 @@ column_types = st.one_of(
     st.tuples(st.integers(1, 30), st.integers(0, 10))
     .filter(lambda ps: ps[1] <= ps[0])
     .map(lambda ps: Numeric(*ps)),
+    st.sampled_from([Timetz(), Bytea()]),
+    st.sampled_from([BigInt(), Numeric(), Boolean(), Text(), Uuid(), Timestamptz(), Date()]).map(Array),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(-1e30, 1e30) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
+
+
+PLAIN_DEFAULTS = {
+    Boolean(): st.booleans(),
+    Uuid(): st.uuids().map(str),
+    Date(): st.dates().map(date.isoformat),
+    Timetz(): st.tuples(st.times().map(time.isoformat), OFFSETS).map("".join),
+    Bytea(): st.binary(max_size=40).map(lambda value: b64encode(value).decode()),
+}
 
 
 @st.composite
@@ -92,20 +107,17 @@ def defaults(draw, type_):
         case Numeric(precision, scale):
             limit = 10 ** ((precision or 10) - (scale or 0)) - 1
             value = draw(st.integers(-limit, limit))
-        case Boolean():
-            value = draw(st.booleans())
         case Text():
             value = draw(comment_texts)
-        case Uuid():
-            value = str(draw(st.uuids()))
         case Timestamptz():
             if draw(st.booleans()):
                 return Function.NOW
             value = draw(st.datetimes(min_value=datetime(2, 1, 1))).isoformat() + draw(OFFSETS)  # noqa: DTZ001
-        case Date():
-            value = draw(st.dates()).isoformat()
+        case Array(element):
+            items = draw(st.lists(defaults(element), max_size=3))
+            value = [item.value if isinstance(item, JsonDocument) else None for item in items]
         case _:
-            value = draw(json_values)
+            value = draw(PLAIN_DEFAULTS.get(type_, json_values))
     return draw(st.sampled_from([None, JsonDocument.of(value)]))
 
 
@@ -143,9 +155,9 @@ def rules(draw, column):
 def tables(draw):
     found = draw(st.lists(identifiers, min_size=1, max_size=6, unique=True))
     made = tuple(draw(columns(name)) for name in found)
-    key = tuple(column.name for column in made if not column.nullable and not isinstance(column.type, Jsonb))[
-        :2
-    ]
+    key = tuple(
+        column.name for column in made if not column.nullable and not isinstance(column.type, Jsonb | Array)
+    )[:2]
     if not key:
         made = (*made, TableColumn(names.MESSAGE_ID_COLUMN, Uuid(), nullable=False))
         key = (names.MESSAGE_ID_COLUMN,)
@@ -170,8 +182,8 @@ def tables(draw):
 
 @st.composite
 def indexes(draw, made, base):
-    plain = [column.name for column in made if not isinstance(column.type, Jsonb)]
-    documents = [column.name for column in made if isinstance(column.type, Jsonb)]
+    plain = [column.name for column in made if not isinstance(column.type, Jsonb | Array)]
+    documents = [column.name for column in made if isinstance(column.type, Jsonb | Array)]
     found = []
     if plain and draw(st.booleans()):
         chosen = draw(st.lists(st.sampled_from(plain), min_size=1, max_size=3, unique=True))

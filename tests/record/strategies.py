@@ -9,7 +9,9 @@ Names, strings, numbers and instants are as hostile as the contracts allow.
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from base64 import b64decode, b64encode
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,12 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
+    Bytea,
     Column,
+    ColumnType,
     Dataset,
     Date,
     Double,
@@ -32,6 +37,7 @@ from compiler.dataset import (
     Property,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.lower import lower
@@ -180,6 +186,11 @@ _clocks = st.one_of(
     ),
 )
 date_times = st.tuples(_days, st.sampled_from(["T", "t"]), _clocks, _offsets).map("".join)
+day_times = st.tuples(_clocks, _offsets).map("".join)
+base64s = st.one_of(
+    st.binary(max_size=40).map(lambda value: b64encode(value).decode()),
+    st.sampled_from(["aGVsbG8", "aGVsbG9=", "-_8=", "aGVs\nbG8=", " aGVsbG8=", "a\\b", "\\x00", "===="]),
+)
 _keys = st.one_of(texts, st.just("a\0b"))
 json_values = st.recursive(
     st.one_of(
@@ -265,8 +276,13 @@ _plain = st.sampled_from(
         ({"type": "string", "format": "date-time"}, {}),
         ({"type": "string", "maxLength": 40}, {"type": "timestamptz"}),
         ({"type": "string", "format": "date"}, {}),
+        ({"type": "string", "format": "time"}, {}),
         ({"type": "string", "format": "time"}, {"type": "text"}),
+        ({"type": "string"}, {"type": "timetz"}),
+        ({"type": "string", "contentEncoding": "base64"}, {}),
+        ({"type": "string", "contentEncoding": "base64", "maxLength": 44}, {}),
         ({"type": "string", "contentEncoding": "base64"}, {"type": "text"}),
+        ({"type": "string"}, {"type": "bytea"}),
         ({"type": "object"}, {}),
         ({"type": "array", "items": {"type": ["number", "string"]}}, {}),
         ({"type": ["string", "integer"]}, {}),
@@ -277,13 +293,36 @@ _plain = st.sampled_from(
         ({}, {}),
     ]
 )
+ELEMENTS = {
+    "bigint": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "numeric": {"type": "number"},
+    "text": {"type": "string"},
+    "timestamptz": {"type": "string", "format": "date-time"},
+    "uuid": {"type": "string", "format": "uuid"},
+}
+
+
+@st.composite
+def _array_schemas(draw):
+    element = draw(st.sampled_from(sorted(ELEMENTS)))
+    item: Any = ELEMENTS[element]
+    if draw(st.booleans()):
+        item = {**item, "type": [item["type"], "null"]}
+    schema: dict[str, Any] = {"type": "array", "items": item}
+    if draw(st.integers(0, 3)) == 0:
+        schema |= {"prefixItems": [item], "maxItems": 4}
+    return schema, {"type": f"{element}[]"}
+
+
 TREE = {"type": "object", "properties": {"below": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}
 
 
 @st.composite
 def property_schemas(draw):
     """(schema, column options) of one property, sometimes nullable, sometimes behind a `$ref`."""
-    schema, options = draw(st.one_of(_text_schemas(), _number_schemas(), _plain))
+    schema, options = draw(st.one_of(_text_schemas(), _number_schemas(), _plain, _array_schemas()))
     nullable = draw(st.sampled_from(["no", "no", "no", "anyOf", "type", "enum"]))
     if isinstance(schema, dict) and schema:
         if nullable == "anyOf":
@@ -365,7 +404,7 @@ def manifests(draw, hostile_names: bool = True):
 @st.composite
 def _keyed(draw, table, dataset):
     """Give the table a key, a mode, indexes and checks that its columns allow."""
-    plain = [column for column in dataset.columns if not isinstance(column.type, Jsonb)]
+    plain = [column for column in dataset.columns if not isinstance(column.type, Jsonb | Array)]
     sure = [c for c in plain if isinstance(c.source, Property) and not c.nullable and not c.optional]
     if sure and draw(st.booleans()):
         table["key"] = draw(
@@ -389,7 +428,7 @@ def _keyed(draw, table, dataset):
         if draw(st.booleans()):
             index["where"] = f"{plain[0].name} IS NOT NULL"
         table["indexes"] = [index]
-    gin = [column.name for column in dataset.columns if isinstance(column.type, Jsonb)]
+    gin = [column.name for column in dataset.columns if isinstance(column.type, Jsonb | Array)]
     if gin and draw(st.booleans()):
         table.setdefault("indexes", []).append({"name": "two", "columns": gin[:2], "method": "gin"})
     if plain and draw(st.booleans()):
@@ -514,16 +553,24 @@ _matching = {
 
 def _values(column: Column, schema: Any) -> st.SearchStrategy[Any]:
     match column.type:
+        case Array():
+            return st.lists(st.one_of(_plain_values(column.type.element), st.none()), max_size=4)
+        case Text() if "email" in json.dumps(schema):
+            return st.sampled_from(["a@example.com", "é@example.com"])
+        case Text() if '"time"' in json.dumps(schema):
+            return st.sampled_from(["12:00:00Z", "23:59:60Z"])
+        case _:
+            return _plain_values(column.type)
+
+
+def _plain_values(type_: ColumnType) -> st.SearchStrategy[Any]:
+    match type_:
         case BigInt() | Integer():
             return integers
         case Numeric() | Double():
             return decimals
         case Boolean():
             return st.booleans()
-        case Text() if "email" in json.dumps(schema):
-            return st.sampled_from(["a@example.com", "é@example.com"])
-        case Text() if '"time"' in json.dumps(schema):
-            return st.sampled_from(["12:00:00Z", "23:59:60Z"])
         case Text():
             return texts
         case Uuid():
@@ -532,7 +579,11 @@ def _values(column: Column, schema: Any) -> st.SearchStrategy[Any]:
             return date_times
         case Date():
             return _days
-        case Jsonb():
+        case Timetz():
+            return day_times
+        case Bytea():
+            return base64s
+        case _:
             return json_values
 
 
@@ -542,11 +593,21 @@ def _values(column: Column, schema: Any) -> st.SearchStrategy[Any]:
 def stored_equal(column: Column, sent: Any, stored: Any) -> bool:
     """Does the column give back what the record said?
 
-    Numbers are compared mathematically (a double with the nearest one), instants as instants, uuids without case.
+    Numbers are compared mathematically (a double with the nearest one), instants as instants, uuids without case,
+    times of day with the offset as it was written, base64 by its bytes.
     """
     if sent is None or stored is None:
         return sent is None and stored is None
     match column.type:
+        case Array(element):
+            each = replace(column, type=element)
+            alike = zip(sent, stored, strict=False)
+            return len(sent) == len(stored) and all(stored_equal(each, *pair) for pair in alike)
+        case Timetz():
+            written = time.fromisoformat(sent.upper())
+            return (written, written.utcoffset()) == (stored, stored.utcoffset())
+        case Bytea():
+            return b64decode(sent, validate=True) == bytes(stored)
         case BigInt() | Integer():
             return not isinstance(sent, str) and Decimal(sent) == stored
         case Numeric():
@@ -561,7 +622,7 @@ def stored_equal(column: Column, sent: Any, stored: Any) -> bool:
             return date.fromisoformat(sent) == stored
         case Jsonb():
             return json_equal(sent, stored)
-        case Boolean() | Text():
+        case _:
             return type(sent) is type(stored) and sent == stored
 
 

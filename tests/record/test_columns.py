@@ -11,6 +11,7 @@ from compiler.dataset import (
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     Check,
     Date,
     Double,
@@ -22,6 +23,7 @@ from compiler.dataset import (
     Platform,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from compiler.lower import lower
@@ -44,6 +46,11 @@ TYPES = [
     ({"type": "string", "format": "uuid"}, Uuid()),
     ({"type": ["null", "string"], "format": "date-time"}, Timestamptz()),
     ({"type": "string", "format": "date"}, Date()),
+    ({"type": "string", "format": "time"}, Timetz()),
+    ({"type": "string", "contentEncoding": "base64"}, Bytea()),
+    ({"type": "string", "contentEncoding": "BASE64"}, Bytea()),
+    ({"type": "string", "contentEncoding": "base32"}, Text()),
+    ({"type": "string", "format": "uuid", "contentEncoding": "base64"}, Text()),
     ({"enum": ["a", "b", None]}, Text()),
     ({"enum": [1, 2]}, BigInt()),
     ({"enum": [1, 2.5]}, Double()),
@@ -301,6 +308,9 @@ def rules(schema, **options):
         ({"type": "string", "format": "uuid", "enum": ["zzz"]}, {}, []),
         ({"type": "object", "minProperties": 1}, {}, []),
         ({"type": "string", "format": "date", "enum": ["2020-01-01"]}, {}, []),
+        ({"type": "string", "contentEncoding": "base64", "maxLength": 8, "enum": ["aGk="]}, {}, []),
+        ({"type": "string", "format": "time", "const": "12:00:00Z"}, {}, []),
+        ({"type": "array", "items": {"type": "string", "maxLength": 3}}, {"type": "text[]"}, []),
     ],
 )
 def test_checks(schema, options, expected):
@@ -318,3 +328,65 @@ def test_a_key_without_max_length_is_narrowed_to_fit():
     lengths = {name: limits[name].get("maxLength") for name in "abc"}
     assert lengths == {"a": 323, "b": 323, "c": None}
     assert 4 * (lengths["a"] + lengths["b"]) <= 2600
+
+
+BASE64 = {"type": "string", "contentEncoding": "base64"}
+TAGS = {"type": "array", "items": {"type": "string"}}
+
+
+def test_a_digest_in_a_key_is_narrowed_by_its_bytes():
+    manifest = manifest_of({"a": BASE64}, required=["a"], table={"key": ["a"]})
+    assert rules_broken(manifest) == ["narrowed"]
+    length = lower(manifest).effective.value["allOf"][1]["properties"]["a"]["maxLength"]
+    assert length == 3456
+    assert length // 4 * 3 <= 2600
+
+
+def test_a_bounded_digest_in_a_key_is_not_narrowed():
+    manifest = manifest_of({"a": {**BASE64, "maxLength": 44}}, required=["a"], table={"key": ["a"]})
+    assert rules_broken(manifest) == []
+
+
+def test_items_in_a_gin_index_are_narrowed_to_fit():
+    table = {
+        "columns": {"a": {"type": "text[]"}},
+        "indexes": [{"name": "tags", "columns": ["a"], "method": "gin"}],
+    }
+    manifest = manifest_of({"a": TAGS}, table=table)
+    assert rules_broken(manifest) == ["narrowed"]
+    assert 'An item of "a" has no maxLength' in findings(manifest)[0].message
+    assert lower(manifest).effective.value["allOf"][1]["properties"]["a"]["items"]["maxLength"] == 648
+    bounded = {"a": {"type": "array", "items": {"type": "string", "maxLength": 20}}}
+    assert rules_broken(manifest_of(bounded, table=table)) == []
+    wide = {"a": {"type": "array", "items": {"type": "string", "maxLength": 700}}}
+    assert rules_broken(manifest_of(wide, table=table)) == ["index-too-wide"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "type_"),
+    [
+        ({"type": "array"}, "text[]"),
+        ({"type": "array", "items": {"type": ["string", "integer"]}}, "text[]"),
+        ({"type": "array", "items": {"type": "array", "items": {"type": "string"}}}, "text[]"),
+        ({"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}}, "text[]"),
+        ({"type": "array", "prefixItems": [{"type": "string"}]}, "text[]"),
+        ({"type": ["array", "string"], "items": {"type": "string"}}, "text[]"),
+        ({"type": "array", "items": {"type": "number"}}, "text[]"),
+        ({"type": "array", "items": {"type": "string"}}, "bigint[]"),
+        ({"type": "string"}, "text[]"),
+        (TAGS, "text"),
+        ({"type": "integer"}, "bytea"),
+        ({"type": "string", "contentEncoding": "base32"}, "bytea"),
+        ({"type": "integer"}, "timetz"),
+    ],
+)
+def test_a_type_that_would_not_hold_the_property_is_refused(schema, type_):
+    assert rules_broken(manifest_of({"a": schema}, table={"columns": {"a": {"type": type_}}})) == [
+        "column-type"
+    ]
+
+
+@pytest.mark.parametrize("default", ["aGk", "-_8=", "aGj=", "a b", [None], 1])
+def test_a_default_that_is_no_base64_is_refused(default):
+    table = {"columns": {"a": {"default": default}}}
+    assert rules_broken(manifest_of({"a": BASE64}, table=table)) == ["column-default"]

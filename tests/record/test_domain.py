@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.dataset import BigInt, Boolean, Date, Double, Integer, Jsonb, Numeric, Text, Timestamptz, Uuid
+from compiler.dataset import (
+    Array,
+    BigInt,
+    Boolean,
+    Bytea,
+    Date,
+    Double,
+    Integer,
+    Jsonb,
+    Numeric,
+    Text,
+    Timestamptz,
+    Timetz,
+    Uuid,
+)
 from compiler.record.domain import domain, holder, limits
 
 TYPES = [
@@ -23,6 +37,11 @@ TYPES = [
     Uuid(),
     Timestamptz(),
     Date(),
+    Timetz(),
+    Bytea(),
+    Array(Text()),
+    Array(Boolean()),
+    Array(BigInt()),
     Jsonb(),
 ]
 
@@ -34,7 +53,7 @@ def test_null_is_no_matter_of_the_domain(type_):
 
 @pytest.mark.parametrize("type_", TYPES, ids=str)
 def test_each_limit_is_told(type_):
-    assert (limits(type_) is None) == (type_ in {Boolean(), Integer()})
+    assert (limits(type_) is None) == (type_ in {Boolean(), Integer(), Array(Boolean())})
 
 
 sizes = st.integers(1, 1000).flatmap(

@@ -11,20 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.dataset import (
-    Alarms,
-    Buffer,
-    BufferFormat,
     Ignore,
     IndexColumn,
     MessageKey,
     Nulls,
     Order,
-    Sink,
     UpdateIfNewer,
 )
 from compiler.defaults import manifest_schema
 from compiler.lower import lower
 from compiler.manifest import RawManifest
+from compiler.operation import Alarms, Buffer, BufferFormat, Sink
 from compiler.problems import Severity
 from compiler.table import table_of
 from tests.record.conftest import findings, lowered

@@ -64,3 +64,37 @@ def test_a_wrong_manifest_is_told_and_not_shown(tmp_path):
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "dataset.json:1" in result.stderr
+
+
+def test_what_the_sink_alone_checks_of_bytes_times_and_arrays_is_said(tmp_path):
+    folder = tmp_path / "datasets" / "files"
+    folder.mkdir(parents=True)
+    properties = {
+        "digest": {"type": "string", "contentEncoding": "base64", "maxLength": 44},
+        "opens": {"type": "string", "format": "time"},
+        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 5},
+    }
+    manifest = {
+        "name": "files",
+        "version": 1,
+        "owner": "team",
+        "record": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["digest"],
+            "properties": properties,
+        },
+        "table": {"key": ["digest"], "columns": {"tags": {"type": "text[]"}}},
+    }
+    (folder / "dataset.json").write_text(json.dumps(manifest))
+    result = CliRunner().invoke(main, ["--project", str(tmp_path), "show", "files", "--format", "json"])
+    shown = json.loads(result.stdout)
+    columns = {column["name"]: column for column in shown["table"]["columns"]}
+    assert [column["type"] for column in columns.values()] == ["bytea", "time with time zone", "text[]"]
+    assert [column["sink_checks"] for column in columns.values()] == [
+        ["maxLength 44"],
+        [],
+        ["items", "maxItems 5"],
+    ]
+    assert not any(column["checks"] for column in columns.values())
+    assert [one["column"] for one in shown["narrowings"]] == ["digest", "opens", "tags"]

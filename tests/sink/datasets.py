@@ -7,11 +7,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from compiler.canonical import JsonDocument, sha256
 from compiler.dataset import (
-    Alarms,
+    Array,
     BigInt,
     Boolean,
-    Buffer,
-    BufferFormat,
+    Bytea,
     Check,
     Classification,
     Column,
@@ -30,13 +29,14 @@ from compiler.dataset import (
     OneOf,
     Platform,
     Property,
-    Sink,
     Text,
     Timestamptz,
+    Timetz,
     Update,
     UpdateIfNewer,
     Uuid,
 )
+from compiler.operation import Alarms, Buffer, BufferFormat, Sink
 
 _SCHEMAS: dict[type, dict[str, Any]] = {
     BigInt: {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
@@ -47,6 +47,9 @@ _SCHEMAS: dict[type, dict[str, Any]] = {
     Uuid: {"type": "string", "format": "uuid"},
     Timestamptz: {"type": "string", "format": "date-time"},
     Date: {"type": "string", "format": "date"},
+    Timetz: {"type": "string", "format": "time"},
+    Bytea: {"type": "string", "contentEncoding": "base64"},
+    Array: {"type": "array"},
     Jsonb: {"type": ["object", "array", "null"]},
 }
 
@@ -228,5 +231,32 @@ def accounts(**more: Any) -> Dataset:
         ),
         NaturalKey(("id",)),
         Update(),
+        **more,
+    )
+
+
+def documents(on_conflict: OnConflict = Update(), **more: Any) -> Dataset:  # noqa: B008 - frozen
+    """Bytes in the key, times of day, arrays; with names that the recordset cannot read, and defaults."""
+    return dataset(
+        "documents",
+        (
+            column("digest", Bytea(), required=True),
+            column("revision", BigInt(), required=True),
+            column("opens", Timetz()),
+            column("tags", Array(Text())),
+            column("sizes", Array(BigInt())),
+            column("seen", Array(Timestamptz())),
+            column("thumb", Bytea(), source="t" * 70),
+            column("closes", Timetz(), source="c" * 70),
+            column("labels", Array(Text()), source="l" * 70),
+            column("counts", Array(BigInt()), source="ctid"),
+            column("seal", Bytea(), default="aGk="),
+            column("noon", Timetz(), default="12:00:00+05:30"),
+            column("groups", Array(Text()), default=["a", 'NULL"\\', None]),
+            column("steps", Array(BigInt()), default=[1, 2.0]),
+            column("ingested_at", Timestamptz(), source=Platform.INGESTED_AT, required=True),
+        ),
+        NaturalKey(("digest",)),
+        on_conflict,
         **more,
     )

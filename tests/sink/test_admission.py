@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from compiler.dataset import BufferFormat
 from compiler.emit.sink import sink_plan
+from compiler.operation import BufferFormat
 from sink_runtime.admission import Admission
 from sink_runtime.delivery import Delivery
 from sink_runtime.plan import SinkPlan

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from compiler.dataset import BufferFormat
 from compiler.emit.sink import sink_plan
+from compiler.operation import BufferFormat
 from sink_runtime.admission import Admission
 from sink_runtime.deadletters import TEXT_BYTES, DeadLetters
 from sink_runtime.plan import SinkPlan

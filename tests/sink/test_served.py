@@ -23,7 +23,9 @@ KEY = f"ALTER TABLE {TABLE} DROP CONSTRAINT alert_events_v1_key"
 
 
 @every_major
-@pytest.mark.parametrize("make", [datasets.alert_events, datasets.accounts, datasets.monitoring_events])
+@pytest.mark.parametrize(
+    "make", [datasets.alert_events, datasets.accounts, datasets.monitoring_events, datasets.documents]
+)
 def test_its_own_table_serves_a_plan(connected: Connected, make: Any) -> None:
     store, connection = connected(make())
     assert mismatches(connection, store.plan) == ()

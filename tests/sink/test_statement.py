@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from compiler.dataset import Ignore, OnConflict, Update, UpdateIfNewer
 from compiler.emit.sink import sink_plan
 from sink_runtime.plan import PARAMETERS, RESULT
 from tests.sink import datasets
@@ -269,3 +270,42 @@ def test_the_same_dataset_gives_the_same_plan() -> None:
         sink_plan(datasets.accounts(), ("sha256:b", "sha256:a")).to_bytes()
         == sink_plan(datasets.accounts(), ("sha256:a", "sha256:b")).to_bytes()
     )
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return {"digest": "AAEC/w==", "revision": 1, **more}
+
+
+@every_major
+@pytest.mark.parametrize("mode", [Ignore(), Update(), UpdateIfNewer("revision")], ids=str)
+def test_bytes_times_and_arrays_in_each_mode(connected: Connected, mode: OnConflict) -> None:
+    store, connection = connected(datasets.documents(mode))
+    first = document(
+        opens="08:00:00+01:00", tags=["a", None], sizes=[1, 2.0], seen=["2026-01-01T01:00:00+01:00"]
+    )
+    odd = {"t" * 70: "aGk=", "c" * 70: "23:59:59Z", "l" * 70: ["x,y", ""], "ctid": [3.0]}
+    assert counts(store.write(connection, Message((first | odd,), "documents"))) == (1, 0, 0)
+    assert store.rows("digest", "opens", "tags", "sizes", "seen") == [
+        (
+            b"\0\1\2\xff",
+            time(8, tzinfo=timezone(timedelta(hours=1))),
+            ["a", None],
+            [1, 2],
+            [datetime(2026, 1, 1, tzinfo=UTC)],
+        )
+    ]
+    assert store.rows("thumb", "closes", "labels", "counts") == [
+        (b"hi", time(23, 59, 59, tzinfo=UTC), ["x,y", ""], [3])
+    ]
+    noon = time(12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    assert store.rows("seal", "noon", "groups", "steps") == [(b"hi", noon, ["a", 'NULL"\\', None], [1, 2])]
+    # The same again, its numbers written otherwise, changes nothing, whichever mode.
+    again = Message((first | odd | {"sizes": [1.0, 2]},), "documents", sent=1, message_id=numbered(2))
+    assert counts(store.write(connection, again)) == (0, 0, 1)
+    newer = Message(
+        (document(revision=2, seal=None, groups=[], tags=["b"]),), "documents", sent=2, message_id=numbered(3)
+    )
+    ignored = isinstance(mode, Ignore)
+    assert counts(store.write(connection, newer)) == ((0, 0, 1) if ignored else (0, 1, 0))
+    if not ignored:
+        assert store.rows("seal", "groups", "tags", "opens", "thumb") == [(None, [], ["b"], None, None)]

@@ -8,12 +8,9 @@ from uuid import UUID
 
 from compiler.canonical import JsonDocument, sha256
 from compiler.dataset import (
-    Alarms,
     BigInt,
     Boolean,
     Bound,
-    Buffer,
-    BufferFormat,
     Check,
     Classification,
     Column,
@@ -36,12 +33,12 @@ from compiler.dataset import (
     Order,
     Platform,
     Property,
-    Sink,
     Text,
     Timestamptz,
     UpdateIfNewer,
     Uuid,
 )
+from compiler.operation import Alarms, Buffer, BufferFormat, Sink
 
 RECORD: dict[str, Any] = {
     "type": "object",

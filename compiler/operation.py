@@ -1,0 +1,41 @@
+"""How a dataset is run: its buffer, the sinks that write it, and when somebody is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BufferFormat(StrEnum):
+    """What one SQS message body is."""
+
+    ENVELOPE = "envelope"
+    RECORD = "record"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """The queue and its dead-letter queue: what a message holds, and when one is given up."""
+
+    format: BufferFormat
+    max_receive_count: int
+    retention_days: int
+    visibility_timeout_seconds: int
+
+
+@dataclass(frozen=True)
+class Sink:
+    """How much the sink takes at a time, how long it waits for more, and how many tasks may run."""
+
+    batch_records: int
+    linger_ms: int
+    min_tasks: int
+    max_tasks: int
+    latency_target_seconds: int
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """When somebody is told."""
+
+    oldest_age_seconds: int
