@@ -75,7 +75,18 @@ TYPES: Mapping[str, str] = {
     "jsonb": "jsonb",
     "date": "date",
     "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
 }
 
-# Their text depends on the session's time zone and date style, so casts from and to other types are not immutable.
-SESSION_TYPES = frozenset(("date", "timestamp with time zone"))
+# Their text depends on the session (time zone, date style, form of bytes), so casts from and to other types are not
+# immutable. The same is true of every array.
+SESSION_TYPES = frozenset(
+    (
+        *("date", "timestamp with time zone", "time with time zone", "bytea"),
+        *("bigint[]", "boolean[]", "date[]", "numeric[]", "text[]", "timestamp with time zone[]", "uuid[]"),
+    )
+)
+
+# They look at a value of such a type, and at nothing of the session. Only bytes have a length.
+SESSION_FUNCTIONS = frozenset(("num_nulls", "num_nonnulls"))
+BYTES_FUNCTIONS = frozenset(("length", "octet_length"))

@@ -17,10 +17,12 @@ from pglast.stream import RawStream
 from compiler.expressions.allowed import (
     AGGREGATES,
     ARITHMETIC,
+    BYTES_FUNCTIONS,
     CHANGING_FUNCTIONS,
     FUNCTIONS,
     JSON_PARTS,
     OPERATORS,
+    SESSION_FUNCTIONS,
     SESSION_TYPES,
     TYPES,
 )
@@ -29,11 +31,17 @@ from compiler.suggest import fix_for, quoted
 
 _LITERAL = "a literal without a type"
 _TIMESTAMP = "timestamp with time zone"
+_TIME = "time with time zone"
 _LITERALS = {
     "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
     _TIMESTAMP: re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:\d{2})?)"),
+    _TIME: re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:\d{2})?)"),
 }
-_EXAMPLES = {"date": "'2026-01-31'", _TIMESTAMP: "'2026-01-31T00:00:00Z'"}
+_EXAMPLES = {
+    "date": "'2026-01-31'",
+    _TIMESTAMP: "'2026-01-31T00:00:00Z'",
+    _TIME: "'12:00:00Z'",
+}
 _OPERATOR_KINDS = {A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}
 _COMPARING_KINDS = {
     A_Expr_Kind.AEXPR_DISTINCT,
@@ -112,8 +120,8 @@ class _Walk:
             _require_fixed([node.arg], target)
         elif source != target and (target in SESSION_TYPES or source in SESSION_TYPES):
             raise ExpressionRefused(
-                f"{_shown(node)} depends on the session's time zone or date style.",
-                "Dates and times can be compared with columns and literals of their own type.",
+                f"{_shown(node)} depends on how the session writes dates, times, bytes and arrays.",
+                "They can be compared with columns and literals of their own type.",
             )
         return target
 
@@ -137,6 +145,8 @@ class _Walk:
             return _joined(node, types)
         if name in ARITHMETIC and kind == A_Expr_Kind.AEXPR_OP:
             return _computed(node, name, types)
+        if kind in {A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}:
+            types = [found and found.removesuffix("[]") for found in types]
         _require_one_type(node, operands, types)
         return "boolean"
 
@@ -166,11 +176,7 @@ class _Walk:
         types = self.all(node.args or ())
         if name == "length" and len(types) > 1:
             raise ExpressionRefused(f"{_shown(node)} depends on an encoding.", "Give length() one text.")
-        if SESSION_TYPES.intersection(types) and name not in {
-            "num_nulls",
-            "num_nonnulls",
-        }:
-            raise ExpressionRefused(f"{_shown(node)} cannot take a date or time.", _NO_COMPARISON)
+        _require_plain(node, name, types)
         return FUNCTIONS[name]
 
     def case(self, node: Any) -> str | None:
@@ -181,6 +187,13 @@ class _Walk:
         else:
             self.all(conditions)
         return self.alike(node, results)
+
+
+def _require_plain(node: Any, name: str, types: list[str | None]) -> None:
+    found = SESSION_TYPES.intersection(types)
+    takes = SESSION_FUNCTIONS | (BYTES_FUNCTIONS if found == {"bytea"} else frozenset())
+    if found and name not in takes:
+        raise ExpressionRefused(f"{_shown(node)} cannot take a {min(found)}.", _NO_COMPARISON)
 
 
 def _literal_type(node: Any) -> str | None:
@@ -205,7 +218,7 @@ def _require_one_type(node: Any, operands: list[Any], types: list[str | None]) -
     others = {found for found in types if found not in dated and found != _LITERAL}
     if len(dated) > 1 or others:
         raise ExpressionRefused(
-            f"{_shown(node)} compares different types by the session's time zone.", _NO_COMPARISON
+            f"{_shown(node)} compares different types by the session's settings.", _NO_COMPARISON
         )
     _require_fixed(
         [part for part, found in zip(operands, types, strict=True) if found == _LITERAL], dated.pop()
@@ -213,9 +226,17 @@ def _require_one_type(node: Any, operands: list[Any], types: list[str | None]) -
 
 
 def _require_fixed(literals: Iterable[Any], target: str) -> None:
+    element = target.removesuffix("[]")
     for literal in literals:
         text = getattr(literal.val, "sval", None)
-        if target in _LITERALS and text is not None and not _LITERALS[target].fullmatch(text):
+        if element not in _LITERALS or text is None:
+            continue
+        if element != target:
+            raise ExpressionRefused(
+                f"'{text}' as a {target} may mean another one in another session.",
+                f"Compare single elements: {_EXAMPLES[element]} = ANY (column).",
+            )
+        if not _LITERALS[target].fullmatch(text):
             raise ExpressionRefused(
                 f"'{text}' means another {target} in another session, or on another day.",
                 f"Write it in full, such as {_EXAMPLES[target]}.",
@@ -239,7 +260,7 @@ def _computed(node: Any, name: str, types: list[str | None]) -> str | None:
     if not dated:
         return next((found for found in types if found not in {_LITERAL, None}), None)
     kind = dated.pop()
-    if not dated and name == "-" and types == [kind, kind]:
+    if not dated and name == "-" and types == [kind, kind] and kind in {"date", _TIMESTAMP}:
         return "integer" if kind == "date" else "interval"
     if (
         not dated
@@ -248,7 +269,7 @@ def _computed(node: Any, name: str, types: list[str | None]) -> str | None:
         and types in (["date", "integer"], ["integer", "date"])
     ):
         return "date"
-    raise ExpressionRefused(f"{_shown(node)} depends on the session's time zone.", _NO_COMPARISON)
+    raise ExpressionRefused(f"{_shown(node)} cannot be computed in every session alike.", _NO_COMPARISON)
 
 
 def _refused_function(node: Any, name: str) -> ExpressionRefused:

@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.dataset import BigInt, Boolean, Date, Double, Jsonb, Numeric, Text, Timestamptz, Uuid
+from compiler.dataset import (
+    Array,
+    BigInt,
+    Boolean,
+    Bytea,
+    Date,
+    Double,
+    Jsonb,
+    Numeric,
+    Text,
+    Timestamptz,
+    Timetz,
+    Uuid,
+)
 from compiler.expressions import canonical_expression, expression_fault
 from compiler.expressions.allowed import FUNCTIONS, OPERATORS, TYPES
 
@@ -21,6 +34,10 @@ COLUMNS = {
     "ts": Timestamptz(),
     "ts2": Timestamptz(),
     "d": Date(),
+    "t": Timetz(),
+    "h": Bytea(),
+    "tags": Array(Text()),
+    "times": Array(Timestamptz()),
 }
 ADMITTED = [
     *(
@@ -74,6 +91,16 @@ ADMITTED = [
         "position('a' in s) > 0",
         "s SIMILAR TO 'a'",
         "round(b) = b",
+    ),
+    *(
+        "t > '12:00:00Z'",
+        "t = '12:00:00+05:30'::timetz",
+        "octet_length(h) = 32",
+        r"h <> '\x00'",
+        "'a' = ANY (tags)",
+        "tags @> '{a,b}'",
+        "tags = tags AND num_nulls(times, h, t) = 0",
+        "'2024-01-01T00:00:00Z' = ANY (times)",
     ),
 ]
 REFUSED = [
@@ -139,6 +166,21 @@ REFUSED = [
         "a = 1 LIMIT 1",
         "NULL::date = d::date::text",
     ),
+    *(
+        "t > '12:00'",
+        "t::text = s",
+        "t - t > '1 hour'",
+        "h::text = s",
+        "md5(h) = s",
+        "s::bytea = h",
+        "tags::text = s",
+        "'now' = ANY (times)",
+        "times @> '{now}'",
+        "lower(tags) = s",
+        "length(tags) > 1",
+        "tags || 'a' = tags",
+        "tags::text[] = tags",
+    ),
 ]
 
 
@@ -148,6 +190,7 @@ def test_admitted_and_taken_by_an_index_and_a_check(postgres, expression):
     canonical = canonical_expression(expression)
     assert canonical_expression(canonical) == canonical
     columns = "a bigint, b numeric(10,2), x float8, s text, ok boolean, u uuid, j jsonb, ts timestamptz, ts2 timestamptz, d date"
+    columns += ", t timetz, h bytea, tags text[], times timestamptz[]"
     with postgres.transaction(force_rollback=True):
         postgres.execute(f"CREATE TABLE t ({columns}, CHECK ({canonical}))")
         # A predicate is where Postgres itself insists on immutability.
