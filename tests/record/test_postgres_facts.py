@@ -148,6 +148,8 @@ ROWS = [
     Row("a\\b", BASE64, effective=False, postgres=errors.InvalidParameterValue),
     Row("aGVs\nbG8=", BASE64, effective=False, postgres=CHANGED),
     Row("aGVsbG9=", BASE64, effective=False),
+    Row("aA==", BASE64),
+    Row("aB==", BASE64, effective=False),
     # arrays
     Row([1, D("2.0"), D("1E+3"), 2**63 - 1], {"type": "array", "items": INTEGER}, {"type": "bigint[]"}),
     Row([], TAGS, {"type": "text[]"}),
