@@ -83,8 +83,10 @@ CACHES := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: clean
 clean: ## Stop the embedded environment; remove .venv, .sluice and every cache
-	@if [ -e .sluice ] && [ -x $(BIN)/sluice ]; then $(BIN)/sluice dev down; fi
-	rm -rf .sluice $(VENV) $(CACHES)
+	@for project in . .demo; do \
+		if [ -e $$project/.sluice ] && [ -x $(BIN)/sluice ]; then $(BIN)/sluice --project $$project dev down; fi; \
+	done
+	rm -rf .sluice .demo $(VENV) $(CACHES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(MADE):

@@ -1,4 +1,4 @@
-"""The story in nine chapters; `python -m dev.demo [--keep]`."""
+"""The story in ten chapters; `python -m dev.demo [--keep]`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from typing import Any
 import click
 import psutil
 
-from dev.demo import data
+from dev.demo import data, project
 from dev.demo.data import Sample
 from dev.demo.story import DemoError, Story
 from dev.demo.world import World
 from dev.outputs import psql_line
 from dev.state import Paths
 
-PROJECT = Path(__file__).parents[2]
+SOURCE = Path(__file__).parents[2]
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the environment up at the end.")
 def main(keep: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Tell the whole story on this machine; exits with 1 where a number is not what it should be."""
-    story, began = Story(PROJECT), time.monotonic()
+    began = time.monotonic()
+    stop_earlier()
+    story = Story(project.make(SOURCE))
     try:
         with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder:
             tell(story, Path(folder), keep=keep)
@@ -37,7 +39,9 @@ def main(keep: bool) -> None:  # noqa: FBT001 - click passes flags by name
         story.console.print(f"\n{len(story.wrong)} facts did not hold:", style="bold red")
         for wrong in story.wrong:
             story.console.print(f"  {wrong}", style="red", markup=False)
-        story.console.print("The environment is left as it is: sluice dev status, then sluice dev down.")
+        story.console.print(
+            f"The environment is left as it is: cd {project.FOLDER}, sluice dev status, sluice dev down."
+        )
         sys.exit(1)
     story.console.print(f"\nEvery number was verified. {time.monotonic() - began:.0f} s.", style="bold")
 
@@ -47,7 +51,7 @@ def tell(story: Story, folder: Path, *, keep: bool) -> None:
     samples = data.write(folder)
     check(story, samples)
     up(story)
-    world = World(PROJECT)
+    world = World(story.project)
     subscriber = world.subscribe()
     try:
         publish(story, samples)
@@ -55,6 +59,7 @@ def tell(story: Story, folder: Path, *, keep: bool) -> None:
         drain(story, world, samples)
         publish_again(story, world, samples)
         publish_bad_records(story, world, folder)
+        grow(story, world, folder)
         events(story, world, subscriber)
     finally:
         world.close()
@@ -75,9 +80,6 @@ def check(story: Story, samples: tuple[Sample, ...]) -> None:
 def up(story: Story) -> None:
     """2. The Pulumi program's resources, really created."""
     story.chapter("One program makes everything: queues, permissions, tables, sinks")
-    if Paths.of(PROJECT).root.exists():
-        story.say("An environment is here already; the story begins with a new one.")
-        story.sluice("dev", "down")
     found = json.loads(story.sluice("dev", "up", "--format", "json", shown="dev up"))
     created: Counter[str] = Counter()
     for kind, count in found["resources"]["created"].items():
@@ -149,7 +151,7 @@ def publish_bad_records(story: Story, world: World, folder: Path) -> None:
     story.chapter(
         "Bad records go to the dead-letter queue, each with its reason; the good ones beside them are stored"
     )
-    sample, bad = data.write_with_bad_records(folder, PROJECT / "datasets")
+    sample, bad = data.write_with_bad_records(folder, story.project / "datasets")
     refused = json.loads(story.sluice(*arguments(sample), shown=shown(sample), fails=True))
     story.fact("{} bad records found before anything is sent", refused["skipped"], bad)
     send(story, sample, "--no-validate")
@@ -162,8 +164,37 @@ def publish_bad_records(story: Story, world: World, folder: Path) -> None:
     story.fact("{} rows: the good records of the same messages", world.rows(sample.dataset), sample.rows)
 
 
+def grow(story: Story, world: World, folder: Path) -> None:
+    """8. A column and an index come while producers send: the old sink goes on, then the new one takes over."""
+    story.chapter("A table grows while it is written: a column and an index")
+    project.grow(story.project)
+    plans, rows = world.plans(project.GROWS), world.rows(project.GROWS)
+    for line in story.sluice("plan", project.GROWS).splitlines():
+        if line.startswith("  step"):
+            story.say(line.strip())
+    with story.meanwhile(lambda: send(story, data.write_more(folder, "before"), quietly=True)):
+        story.sluice("migrate", "apply", project.GROWS)
+    story.wait_for("the buffer to drain", lambda: world.drained(project.GROWS))
+    story.fact(
+        "{} rows by the old sink's plan, which is still served", world.rows(project.GROWS) - rows, data.MORE
+    )
+    with story.meanwhile(lambda: send(story, data.write_more(folder, "while"), quietly=True)):
+        found = json.loads(story.sluice("dev", "up", "--format", "json", shown="dev up"))
+    story.fact("{} sink replaced", len(found["sinks_started"]), 1)
+    send(story, data.write_more(folder, "after", runbook=True))
+    story.wait_for("the buffer to drain", lambda: world.drained(project.GROWS))
+    story.fact("{} rows more: no write failed", world.rows(project.GROWS) - rows, 3 * data.MORE)
+    story.fact(
+        "{} of them have the new column's value", world.filled(project.GROWS, project.NEW_PROPERTY), data.MORE
+    )
+    story.fact(
+        "{} plan more in the commits: the new sink took over", len(world.plans(project.GROWS) - plans), 1
+    )
+    story.fact("{} dead letters", world.dead_letter_depth(project.GROWS), 0)
+
+
 def events(story: Story, world: World, subscriber: str) -> None:
-    """8. Each commit was announced, after it was made."""
+    """9. Each commit was announced, after it was made."""
     story.chapter("Every commit was announced to a subscriber")
     commits = {name: world.commits(name) for name in world.datasets}
     received: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in commits}
@@ -185,28 +216,40 @@ def events(story: Story, world: World, subscriber: str) -> None:
 
 
 def down(story: Story) -> None:
-    """9. Nothing is left."""
+    """10. Nothing is left."""
     story.chapter("Everything is stopped, nothing is left")
     running = ours(story)
     story.sluice("dev", "down")
     story.fact("{} processes are left of " + str(len(running)), sum(alive(process) for process in running), 0)
-    story.fact("state folder is left: {}", Paths.of(PROJECT).root.exists(), expected=False)
+    story.fact("state folder is left: {}", Paths.of(story.project).root.exists(), expected=False)
+    project.remove(story.project)
 
 
 def leave_up(story: Story) -> None:
-    """9, with --keep: what to do next."""
+    """10, with --keep: what to do next."""
     story.chapter("The environment is left up")
-    story.say(psql_line(Paths.of(PROJECT)))
+    story.say(f"cd {project.FOLDER}")
+    story.say(psql_line(Paths.of(story.project)))
     story.say("sluice dev status")
     story.say("sluice show alert_events")
     story.say("sluice publish alert_events FILE --as monitor")
     story.say("sluice dev down")
 
 
-def send(story: Story, sample: Sample, *options: str) -> dict[str, Any]:
-    """Publish the sample's file as its producer; returns what the command reports."""
+def stop_earlier() -> None:
+    """An earlier demo that was left up ends before this one begins."""
+    earlier = SOURCE / project.FOLDER
+    if Paths.of(earlier).root.exists():
+        story = Story(earlier)
+        story.say("A demo was left up; it is ended, and a new one begins.")
+        story.sluice("dev", "down")
+
+
+def send(story: Story, sample: Sample, *options: str, quietly: bool = False) -> dict[str, Any]:
+    """Publish the sample's file as its producer; returns what the command reports. `quietly` does not show it."""
+    told = None if quietly else shown(sample, *options)
     found: dict[str, Any] = json.loads(
-        story.sluice(*arguments(sample, *options), shown=shown(sample, *options))
+        story.sluice(*arguments(sample, *options), shown=told, quietly=quietly)
     )
     return found
 

@@ -16,6 +16,7 @@ ALERTS, REPEATED_ALERTS = 1_900, 100
 ASSETS, OBSERVATIONS = 500, 3
 EVENTS = 5_000
 GOOD_BESIDE_BAD = 25
+MORE = 400
 
 SEVERITIES = ("info", "warning", "critical")
 LEVELS = ("debug", "info", "info", "info", "warning", "error")
@@ -60,6 +61,15 @@ def write_with_bad_records(folder: Path, datasets: Path) -> tuple[Sample, int]:
     mixed = [record for pair in zip_longest(bad, good) for record in pair if record is not None]
     file = _lines(folder / "alerts_with_bad_ones.jsonl", mixed)
     return Sample("alert_events", "monitor", file, len(mixed), ALERTS + GOOD_BESIDE_BAD), len(bad)
+
+
+def write_more(folder: Path, when: str, *, runbook: bool = False) -> Sample:
+    """A file of alerts that no other file has, with the property that the demo adds or without it."""
+    more = {"runbook": "https://runbooks.example.org/disk-full"} if runbook else {}
+    alerts = [
+        {**_alert(number), "dedupe_key": f"disk-full/{when}-{number:05d}", **more} for number in range(MORE)
+    ]
+    return Sample("alert_events", "monitor", _lines(folder / f"alerts_{when}.jsonl", alerts), MORE, MORE)
 
 
 def newest_score(asset: int) -> str:

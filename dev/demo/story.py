@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,12 +39,15 @@ class Story:
         self.chapters += 1
         self.console.print(Text(f"\n{self.chapters}. {title}", style="bold"))
 
-    def sluice(self, *arguments: str, shown: str | None = None, fails: bool = False) -> str:
-        """Run the command as a user would, show it, and return its stdout.
+    def sluice(
+        self, *arguments: str, shown: str | None = None, fails: bool = False, quietly: bool = False
+    ) -> str:
+        """Run the command as a user would, show it unless `quietly`, and return its stdout.
 
         `shown` replaces what is printed of the arguments. Raises DemoError where it does not end as it should.
         """
-        self.console.print(Text(f"   $ sluice {shown or ' '.join(arguments)}", style="cyan"))
+        if not quietly:
+            self.console.print(Text(f"   $ sluice {shown or ' '.join(arguments)}", style="cyan"))
         done = subprocess.run(
             [sys.executable, "-m", "compiler.cli.main", *arguments],
             cwd=self.project,
@@ -56,6 +61,14 @@ class Story:
                 f"sluice {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
             )
         return done.stdout
+
+    @contextmanager
+    def meanwhile(self, work: Callable[[], object]) -> Iterator[None]:
+        """Do something else at the same time; both have ended well at the end. Raises DemoError."""
+        with ThreadPoolExecutor(1) as threads:
+            other = threads.submit(work)
+            yield
+            other.result()
 
     def say(self, text: str) -> None:
         """A line of the story."""

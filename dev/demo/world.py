@@ -70,6 +70,17 @@ class World:
         )
         return Commits(*map(int, self._one(query.format(sql.Literal(dataset)))))
 
+    def plans(self, dataset: str) -> frozenset[str]:
+        """The hashes of the sink plans by which the dataset was written."""
+        query = sql.SQL("SELECT DISTINCT plan_sha256 FROM sluice.output_commits WHERE dataset = {}")
+        return frozenset(row[0] for row in self._database.execute(query.format(sql.Literal(dataset))))
+
+    def filled(self, dataset: str, column: str) -> int:
+        """How many rows have a value in the column."""
+        relation = sql.Identifier(*self.datasets[dataset]["relation"].split("."))
+        query = sql.SQL("SELECT count({}) FROM {}").format(sql.Identifier(column), relation)
+        return int(self._one(query)[0])
+
     def drained(self, dataset: str) -> bool:
         """Whether the buffer holds no message, visible or in flight."""
         return self._depth(self.datasets[dataset]["buffer_url"]) == 0
