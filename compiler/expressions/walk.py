@@ -6,14 +6,13 @@ sides are of one type, or the literal says its offset.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pglast import ast
 from pglast.enums import A_Expr_Kind
-from pglast.stream import RawStream
 
+from compiler.expressions import kinds
 from compiler.expressions.allowed import (
     AGGREGATES,
     ARITHMETIC,
@@ -26,22 +25,11 @@ from compiler.expressions.allowed import (
     SESSION_TYPES,
     TYPES,
 )
+from compiler.expressions.kinds import LITERAL as _LITERAL
+from compiler.expressions.moments import NO_COMPARISON, computed, require_fixed, require_one_type, shown
 from compiler.expressions.parse import ExpressionRefused
 from compiler.suggest import fix_for, quoted
 
-_LITERAL = "a literal without a type"
-_TIMESTAMP = "timestamp with time zone"
-_TIME = "time with time zone"
-_LITERALS = {
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
-    _TIMESTAMP: re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:\d{2})?)"),
-    _TIME: re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:\d{2})?)"),
-}
-_EXAMPLES = {
-    "date": "'2026-01-31'",
-    _TIMESTAMP: "'2026-01-31T00:00:00Z'",
-    _TIME: "'12:00:00Z'",
-}
 _OPERATOR_KINDS = {A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}
 _COMPARING_KINDS = {
     A_Expr_Kind.AEXPR_DISTINCT,
@@ -53,7 +41,13 @@ _COMPARING_KINDS = {
     A_Expr_Kind.AEXPR_ILIKE,
     A_Expr_Kind.AEXPR_SIMILAR,
 }
-_NO_COMPARISON = "Compare columns of one type, or give the literal with its date and offset."
+_ALIKE_KINDS = {
+    A_Expr_Kind.AEXPR_DISTINCT,
+    A_Expr_Kind.AEXPR_NOT_DISTINCT,
+    A_Expr_Kind.AEXPR_IN,
+    A_Expr_Kind.AEXPR_BETWEEN,
+    A_Expr_Kind.AEXPR_NOT_BETWEEN,
+}
 
 
 def require_allowed(node: Any, columns: Mapping[str, str]) -> None:
@@ -61,7 +55,7 @@ def require_allowed(node: Any, columns: Mapping[str, str]) -> None:
     found = _Walk(columns).type(node)
     if found not in {"boolean", None}:
         raise ExpressionRefused(
-            f"{_shown(node)} is {found}, not a condition.", "Write a condition that is true or false."
+            f"{shown(node)} is {found}, not a condition.", "Write a condition that is true or false."
         )
 
 
@@ -84,7 +78,8 @@ class _Walk:
             case ast.FuncCall():
                 return self.call(node)
             case ast.BoolExpr(args=args):
-                self.all(args or ())
+                for part in args or ():
+                    _require_condition(part, self.type(part))
                 return "boolean"
             case ast.NullTest(arg=arg) | ast.BooleanTest(arg=arg):
                 self.type(arg)
@@ -113,14 +108,14 @@ class _Walk:
         if target is None or node.typeName.arrayBounds or (node.typeName.typmods and target != "numeric"):
             types = ", ".join(sorted(TYPES.values()))
             raise ExpressionRefused(
-                f"{_shown(node)} casts to a type that cannot be used here.", f"Use one of {types}."
+                f"{shown(node)} casts to a type that cannot be used here.", f"Use one of {types}."
             )
         source = self.type(node.arg)
         if source == _LITERAL:
-            _require_fixed([node.arg], target)
+            require_fixed([node.arg], target)
         elif source != target and (target in SESSION_TYPES or source in SESSION_TYPES):
             raise ExpressionRefused(
-                f"{_shown(node)} depends on how the session writes dates, times, bytes and arrays.",
+                f"{shown(node)} depends on how the session writes dates, times, bytes and arrays.",
                 "They can be compared with columns and literals of their own type.",
             )
         return target
@@ -139,21 +134,28 @@ class _Walk:
         elif kind not in _COMPARING_KINDS:
             raise _refused(node)
         types = self.all(operands)
+        if kind in {A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}:
+            types = [found and found.removesuffix("[]") for found in types]
+        if kind in _OPERATOR_KINDS:
+            _require_match(node, kinds.mismatch(name, types, _texts(operands, types)))
+        elif kind in _ALIKE_KINDS:
+            _require_match(node, kinds.alike(types, _texts(operands, types)))
+        else:
+            _require_match(node, kinds.mismatch("~~", types, ()))
         if name in JSON_PARTS:
             return JSON_PARTS[name]
         if name == "||":
             return _joined(node, types)
         if name in ARITHMETIC and kind == A_Expr_Kind.AEXPR_OP:
-            return _computed(node, name, types)
-        if kind in {A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}:
-            types = [found and found.removesuffix("[]") for found in types]
-        _require_one_type(node, operands, types)
+            return computed(node, name, types)
+        require_one_type(node, operands, types)
         return "boolean"
 
     def alike(self, node: Any, operands: Iterable[Any]) -> str | None:
         operands = list(operands)
         types = self.all(operands)
-        _require_one_type(node, operands, types)
+        _require_match(node, kinds.alike(types, _texts(operands, types)))
+        require_one_type(node, operands, types)
         known = [found for found in types if found not in {_LITERAL, None}]
         return known[0] if known and not isinstance(node, ast.A_ArrayExpr) else None
 
@@ -170,13 +172,12 @@ class _Walk:
             or node.agg_distinct
             or node.agg_within_group
         ):
-            raise ExpressionRefused(
-                f"{_shown(node)} looks at other rows.", "Use the columns of one row only."
-            )
+            raise ExpressionRefused(f"{shown(node)} looks at other rows.", "Use the columns of one row only.")
         types = self.all(node.args or ())
         if name == "length" and len(types) > 1:
-            raise ExpressionRefused(f"{_shown(node)} depends on an encoding.", "Give length() one text.")
+            raise ExpressionRefused(f"{shown(node)} depends on an encoding.", "Give length() one text.")
         _require_plain(node, name, types)
+        _require_match(node, kinds.argument(name, types))
         return FUNCTIONS[name]
 
     def case(self, node: Any) -> str | None:
@@ -185,15 +186,38 @@ class _Walk:
         if node.arg is not None:
             self.alike(node, [node.arg, *conditions])
         else:
-            self.all(conditions)
+            for condition in conditions:
+                _require_condition(condition, self.type(condition))
         return self.alike(node, results)
+
+
+def _require_condition(node: Any, found: str | None) -> None:
+    if found not in {"boolean", None, _LITERAL}:
+        raise ExpressionRefused(
+            f"{shown(node)} is {found}, not a condition.", "Write a condition that is true or false."
+        )
+
+
+def _require_match(node: Any, mismatch: str | None) -> None:
+    if mismatch is not None:
+        raise ExpressionRefused(
+            f"{shown(node)} {mismatch}, for which Postgres has no operator or function.",
+            "Use values of one kind, or cast one of them.",
+        )
+
+
+def _texts(operands: Iterable[Any], types: Iterable[str | None]) -> list[str]:
+    """The texts of the literals without a type among the operands."""
+    literals = [one for one, found in zip(operands, types, strict=True) if found == _LITERAL]
+    texts = (getattr(getattr(one, "val", None), "sval", None) for one in literals)
+    return [text for text in texts if text is not None]
 
 
 def _require_plain(node: Any, name: str, types: list[str | None]) -> None:
     found = SESSION_TYPES.intersection(types)
     takes = SESSION_FUNCTIONS | (BYTES_FUNCTIONS if found == {"bytea"} else frozenset())
     if found and name not in takes:
-        raise ExpressionRefused(f"{_shown(node)} cannot take a {min(found)}.", _NO_COMPARISON)
+        raise ExpressionRefused(f"{shown(node)} cannot take a {min(found)}.", NO_COMPARISON)
 
 
 def _literal_type(node: Any) -> str | None:
@@ -210,39 +234,6 @@ def _literal_type(node: Any) -> str | None:
             raise _refused(node)
 
 
-def _require_one_type(node: Any, operands: list[Any], types: list[str | None]) -> None:
-    """Comparing a date or time with another type, or with a literal that leaves something open, asks the session."""
-    dated = {found for found in types if found in SESSION_TYPES}
-    if not dated:
-        return
-    others = {found for found in types if found not in dated and found != _LITERAL}
-    if len(dated) > 1 or others:
-        raise ExpressionRefused(
-            f"{_shown(node)} compares different types by the session's settings.", _NO_COMPARISON
-        )
-    _require_fixed(
-        [part for part, found in zip(operands, types, strict=True) if found == _LITERAL], dated.pop()
-    )
-
-
-def _require_fixed(literals: Iterable[Any], target: str) -> None:
-    element = target.removesuffix("[]")
-    for literal in literals:
-        text = getattr(literal.val, "sval", None)
-        if element not in _LITERALS or text is None:
-            continue
-        if element != target:
-            raise ExpressionRefused(
-                f"'{text}' as a {target} may mean another one in another session.",
-                f"Compare single elements: {_EXAMPLES[element]} = ANY (column).",
-            )
-        if not _LITERALS[target].fullmatch(text):
-            raise ExpressionRefused(
-                f"'{text}' means another {target} in another session, or on another day.",
-                f"Write it in full, such as {_EXAMPLES[target]}.",
-            )
-
-
 def _joined(node: Any, types: list[str | None]) -> str:
     for wanted in ("jsonb", "text"):
         if wanted in types and all(found in {wanted, _LITERAL} for found in types):
@@ -250,34 +241,16 @@ def _joined(node: Any, types: list[str | None]) -> str:
     if all(found == _LITERAL for found in types):
         return "text"
     raise ExpressionRefused(
-        f"{_shown(node)} joins values that are not all text.", "Cast each side with ::text."
+        f"{shown(node)} joins values that are not all text.", "Cast each side with ::text."
     )
-
-
-def _computed(node: Any, name: str, types: list[str | None]) -> str | None:
-    """Arithmetic on dates is immutable between two of one type, and between a date and an integer."""
-    dated = {found for found in types if found in SESSION_TYPES}
-    if not dated:
-        return next((found for found in types if found not in {_LITERAL, None}), None)
-    kind = dated.pop()
-    if not dated and name == "-" and types == [kind, kind] and kind in {"date", _TIMESTAMP}:
-        return "integer" if kind == "date" else "interval"
-    if (
-        not dated
-        and kind == "date"
-        and name in {"+", "-"}
-        and types in (["date", "integer"], ["integer", "date"])
-    ):
-        return "date"
-    raise ExpressionRefused(f"{_shown(node)} cannot be computed in every session alike.", _NO_COMPARISON)
 
 
 def _refused_function(node: Any, name: str) -> ExpressionRefused:
     if name in CHANGING_FUNCTIONS:
-        message = f"{_shown(node)} gives another answer each time, and a constraint or index needs the same for ever."
+        message = f"{shown(node)} gives another answer each time, and a constraint or index needs the same for ever."
         return ExpressionRefused(message, "Compare with a column or a literal.")
     if name in AGGREGATES:
-        message = f"{_shown(node)} looks at many rows, and the expression sees one."
+        message = f"{shown(node)} looks at many rows, and the expression sees one."
         return ExpressionRefused(message, "Use the columns of one row only.")
     fix = fix_for(name, FUNCTIONS, f"Known are {', '.join(sorted(FUNCTIONS))}.")
     return ExpressionRefused(f"The function {quoted(name)} cannot be used here.", fix)
@@ -288,18 +261,13 @@ def _refused(node: Any) -> ExpressionRefused:
         case ast.SubLink():
             reason = "A subquery looks at other rows."
         case ast.SQLValueFunction():
-            reason = f"{_shown(node)} gives another answer each time."
+            reason = f"{shown(node)} gives another answer each time."
         case ast.ParamRef():
             reason = "A parameter has no value here."
         case ast.ResTarget() | ast.A_Star():
             reason = "A star stands for several values."
         case _:
-            reason = f"{_shown(node)} cannot be used here."
+            reason = f"{shown(node)} cannot be used here."
     return ExpressionRefused(
         reason, "Use the table's own columns, literals and immutable built-in functions."
     )
-
-
-def _shown(node: Any) -> str:
-    text = str(RawStream()(node))
-    return text if len(text) <= 80 else f"{text[:77]}..."
