@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -159,6 +160,55 @@ def test_a_changed_table_is_planned_and_applied(project, fresh_database, named_d
     applied = sluice("migrate", "apply", "--prefix", "test")
     assert (applied.exit_code, applied.stdout.splitlines()[-1]) == (0, "alert_events v1: 1 applied")
     assert sluice("migrate", "status").stdout == "alert_events v1: 2 applied, 0 pending\n"
+
+
+def test_a_hazard_is_approved_before_it_is_applied(project, fresh_database, named_database):
+    """plan says how, check insists, apply refuses until then; the approval is in the file and in the lock."""
+    sluice("plan")
+    assert sluice("migrate", "apply", "--prefix", "test").exit_code == 0
+    edit_manifest(project, lambda manifest: manifest["table"]["columns"].pop("sender"))
+    planned = sluice("plan")
+    assert planned.exit_code == 0
+    assert (
+        '  step 1: drop column "sender"    lock ACCESS EXCLUSIVE, instant, hazard data loss\n'
+        in planned.stdout
+    )
+    command = 'sluice plan alert_events --approve 0002.1 --because "<why>"'
+    assert f"  to approve: {command}\n" in planned.stdout
+    checked = sluice("check")
+    assert checked.exit_code == 1
+    assert "0002_drop_sender.sql: Step 1 (drop column" in checked.stderr
+    assert command in checked.stderr
+    assert sluice("migrate", "apply", "--prefix", "test").exit_code == 1
+    approved = sluice("plan", "alert_events", "--approve", "0002.1", "--because", "Nobody reads it.")
+    assert (approved.exit_code, approved.stdout.splitlines()[-1]) == (0, f"wrote {CHAIN}/chain.lock")
+    text = (project / CHAIN / "0002_drop_sender.sql").read_text()
+    assert re.search(
+        r'^-- approved: step 1 data-loss sql12:[0-9a-f]{12} because "Nobody reads it."$', text, re.MULTILINE
+    )
+    assert sluice("check").exit_code == 0
+    assert sluice("plan", "--check").exit_code == 0
+    applied = sluice("migrate", "apply", "--prefix", "test")
+    assert (applied.exit_code, applied.stdout.splitlines()[-1]) == (0, "alert_events v1: 1 applied")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--approve", "0001.1", "--because", "x"], "Approve steps of one dataset at a time"),
+        (["alert_events", "--approve", "0001.1"], "Approve steps of one dataset at a time"),
+        (["alert_events", "--because", "x"], "Approve steps of one dataset at a time"),
+        (["alert_events", "--approve", "first", "--because", "x"], "A step is named by its file's number"),
+        (["alert_events", "--approve", "0001.1", "--because", "x"], "has no hazard to approve"),
+        (["alert_events", "--approve", "0001.99", "--because", "x"], "There is no step 0001.99"),
+    ],
+)
+def test_an_approval_of_nothing_is_a_usage_error(project, arguments, says):
+    sluice("plan")
+    before = contents(project)
+    found = sluice("plan", *arguments)
+    assert (found.exit_code, says in found.stderr) == (2, True), found.output
+    assert contents(project) == before
 
 
 def test_a_change_that_is_not_planned_is_refused_by_name_and_nothing_is_written(project):
