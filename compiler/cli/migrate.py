@@ -21,7 +21,8 @@ from compiler.dataset import Dataset
 from compiler.migrate import session
 from compiler.migrate.apply import Status, apply_control, apply_in, status_in
 from compiler.migrate.chain import Chain, chain_findings, read_chain
-from compiler.migrate.errors import ConnectError, ControlError, MigrateError
+from compiler.migrate.errors import ConnectError, ControlError, MigrateError, StoppedError
+from compiler.migrate.stop import Stop, asked_by_sigint
 from compiler.pipeline import compile_datasets
 from compiler.problems import errors
 from compiler.report import write_text
@@ -29,6 +30,7 @@ from compiler.report import write_text
 # Any of these names a database; with none of them the embedded environment's is meant.
 LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE")
 EMBEDDED_STACK = "embedded"
+STOPPED = 130  # as a shell says of what SIGINT ended
 
 
 @click.group("migrate")
@@ -44,7 +46,7 @@ def command() -> None:
 @command.command(
     "apply",
     epilog="Exit codes: 0 every chain is applied, 1 a chain or the database stands in the way, 2 the command line is "
-    "wrong.",
+    "wrong, 130 it was stopped between two steps.",
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--prefix", help="The environment's prefix of role names, as in its stack configuration.")
@@ -55,15 +57,19 @@ def apply(ctx: click.Context, names: tuple[str, ...], prefix: str | None, stack:
 
     The control schema is brought up to date first. A migration runs in the transactions that its file says, each with
     its journal rows: after a failure or a kill, run the command again, and it goes on where the journal ends. Locks are
-    tried for in turns of a few seconds, and who holds them is named. Applying twice changes nothing. The writer role that the Pulumi program
+    tried for in turns of a few seconds, and who holds them is named. Ctrl-C stops after the step in hand. Applying twice changes nothing. The writer role that the Pulumi program
     makes for each dataset must exist.
     """
     root = project_root(ctx)
     chosen = _chains(root, names)
     prefix = _prefix(root, prefix, stack)
-    with _connected(root) as connection:
+    with _connected(root) as connection, asked_by_sigint(click.echo) as stop:
         _prepare(connection, [one.dataset for one in chosen])
-        failed = [one.dataset.name for one in chosen if not _apply(connection, one, prefix)]
+        try:
+            failed = [one.dataset.name for one in chosen if not _apply(connection, one, prefix, stop)]
+        except StoppedError as stopped:
+            click.echo(f"sluice: {stopped}", err=True)
+            ctx.exit(STOPPED)
     if failed:
         fail(f"Not applied: {', '.join(failed)}.")
 
@@ -172,11 +178,11 @@ def _prepare(connection: Connection[Any], datasets: list[Dataset]) -> None:
             click.echo(f"{kind} {thing}")
 
 
-def _apply(connection: Connection[Any], one: _Chosen, prefix: str) -> bool:
+def _apply(connection: Connection[Any], one: _Chosen, prefix: str, stop: Stop) -> bool:
     role = derived.writer_role(prefix, one.dataset.name)
     try:
-        result = apply_in(connection, one.chain, role, one.dataset.owner, click.echo)
-    except ConnectError:
+        result = apply_in(connection, one.chain, role, one.dataset.owner, click.echo, stop=stop)
+    except (ConnectError, StoppedError):
         raise
     except MigrateError as error:
         click.echo(f"sluice: {error}", err=True)

@@ -24,6 +24,7 @@ from compiler.migrate.model import Chain, ChainFile, Phase
 from compiler.migrate.patience import Patience
 from compiler.migrate.run import Progress, Runner
 from compiler.migrate.session import ConnInfo
+from compiler.migrate.stop import Stop, never
 
 PATIENCE = Patience()
 WRITER_ROLE_SETTING = "sluice.writer_role"
@@ -68,7 +69,7 @@ def relation_of(chain: Chain) -> Relation:
     return Relation(table.schema, table.name, table.key_name, table.view.name)
 
 
-def apply_chain(
+def apply_chain(  # noqa: PLR0913 - each is a wish of its own
     conninfo: ConnInfo,
     chain: Chain,
     writer_role: str,
@@ -77,19 +78,22 @@ def apply_chain(
     patience: Patience = PATIENCE,
     *,
     expand_only: bool = False,
+    stop: Stop = never,
 ) -> ApplyResult:
     """Apply what the database has not seen of the chain. Applying again changes nothing.
 
     `writer_role` is the role that the dataset's sink writes as; it must exist. `owner` renews the registry's owner.
     `expand_only` leaves the contract files at the chain's end for later, when the new sinks run.
     Raises MigrateError: ConnectError, ControlError, RoleError, JournalError, ApprovalError, DriftError, StepError,
-    LockError, HeldBackError.
+    LockError, HeldBackError, StoppedError where `stop` says so between two steps.
     """
     with session.connect(conninfo) as connection:
-        return apply_in(connection, chain, writer_role, owner, progress, patience, expand_only=expand_only)
+        return apply_in(
+            connection, chain, writer_role, owner, progress, patience, expand_only=expand_only, stop=stop
+        )
 
 
-def apply_in(
+def apply_in(  # noqa: PLR0913 - as above
     connection: Connection[Any],
     chain: Chain,
     writer_role: str,
@@ -98,13 +102,14 @@ def apply_in(
     patience: Patience = PATIENCE,
     *,
     expand_only: bool = False,
+    stop: Stop = never,
 ) -> ApplyResult:
     """As `apply_chain`, in a session that `session.connect` made."""
     session.become_owner(connection)
     _require_role(connection, writer_role)
     connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (WRITER_ROLE_SETTING, writer_role))
     with session.advisory_lock(connection, f"dataset {chain.dataset}", progress):
-        return _apply(connection, chain, _How(writer_role, owner, patience, expand_only), progress)
+        return _apply(connection, chain, _How(writer_role, owner, patience, expand_only, stop), progress)
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class _How:
     owner: str | None
     patience: Patience
     expand_only: bool
+    stop: Stop
 
 
 def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progress) -> ApplyResult:
@@ -123,7 +129,7 @@ def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progr
     _require_approvals(chain, files)
     _check_registration(connection, chain, how.writer_role)
     guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
-    runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience)
+    runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience, how.stop)
     entry = position.interrupted
     for member in files:
         resumed = entry is not None and entry.number == member.migration.number

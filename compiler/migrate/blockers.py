@@ -39,14 +39,6 @@ WHERE a.pid <> pg_backend_pid() AND EXISTS (
 ORDER BY a.xact_start, a.pid
 """.replace("{who}", _WHO)
 
-_OLD = """
-SELECT {who}
-FROM pg_stat_activity AS a
-WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
-  AND a.xact_start < clock_timestamp() - make_interval(secs => %s)
-ORDER BY a.xact_start, a.pid
-""".replace("{who}", _WHO)
-
 # A build's lock on the table is the session's, and is let go a moment before its last transaction commits.
 _BUILDERS = """
 SELECT a.pid, {who}
@@ -59,6 +51,12 @@ WHERE a.pid <> pg_backend_pid() AND a.backend_type IS DISTINCT FROM 'autovacuum 
              AND l.relation = to_regclass(format('%%I.%%I', %s::text, %s::text))
         OR l.locktype = 'transactionid' AND l.pid = ANY (%s)))
 ORDER BY a.pid
+""".replace("{who}", _WHO)
+
+_BLOCKING = """
+SELECT a.pid, {who}
+FROM pg_stat_activity AS a WHERE a.pid = ANY (pg_blocking_pids(%s))
+ORDER BY a.xact_start, a.pid
 """.replace("{who}", _WHO)
 
 _HARMLESS = {
@@ -79,9 +77,9 @@ def holders(connection: Connection[Any], relation: Relation, lock: Lock) -> tupl
     )
 
 
-def old_transactions(connection: Connection[Any], seconds: int) -> tuple[str, ...]:
-    """The transactions of this database that have been open for longer than that, the longest first."""
-    return _ask(connection, _OLD, (_WORDS, seconds))
+def blocking(connection: Connection[Any], pid: int) -> tuple[tuple[int, str], ...]:
+    """The sessions that the session `pid` waits for just now: pid and words. Asked by the login itself."""
+    return tuple((row[0], row[1]) for row in connection.execute(_BLOCKING, (_WORDS, pid)))
 
 
 def builders(

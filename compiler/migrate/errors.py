@@ -40,6 +40,10 @@ class HeldBackError(MigrateError):
     """A contract migration waits for sinks that need what it removes; what came before it is kept."""
 
 
+class StoppedError(MigrateError):
+    """Somebody asked to stop; what was finished is kept."""
+
+
 class LockError(MigrateError):
     """Other sessions held the table for as long as it was tried."""
 

@@ -7,6 +7,7 @@ after. A step without a transaction is journalled before it begins, so that the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,14 +20,14 @@ from tenacity import Retrying, retry_if_result, wait_fixed
 from compiler.migrate import blockers, catalog, journal
 from compiler.migrate.catalog import Relation
 from compiler.migrate.difference import differences
-from compiler.migrate.errors import StepError
+from compiler.migrate.errors import StepError, StoppedError
 from compiler.migrate.journal import Entry, Snapshot
 from compiler.migrate.model import ChainFile, Lock, Mode, Step
 from compiler.migrate.patience import Patience
+from compiler.migrate.stop import Stop, never
+from compiler.migrate.watch import watched
 from compiler.table import ABSENT_FINGERPRINT, Table
 
-# A build waits for the transactions that are older than itself; those that were young are soon gone.
-OLD_SECONDS = 10
 # Keys that are shown of the rows that stand in a step's way.
 SHOWN = 5
 # How large a table may be that a step writes anew while nobody reads or writes it: about two seconds' work.
@@ -51,17 +52,23 @@ class Runner:
     end: Table
     progress: Progress
     patience: Patience
+    stop: Stop = never
 
     def run(self, member: ChainFile, interrupted: Entry | None) -> None:
         """Run what is left of the file; `interrupted` is its journal entry where it was begun before.
 
-        Raises StepError, LockError.
+        Raises StepError, LockError, StoppedError.
         """
         done = interrupted.done if interrupted else 0
         for part in parts(member.migration.steps):
             first = part[0][0]
             if first <= done:
                 continue
+            if self.stop():
+                raise StoppedError(
+                    f"Stopped before step {first} of {member.migration.dataset} {member.name}.",
+                    "What was finished is kept. Run the command again to go on there.",
+                )
             if part[0][1].mode is Mode.NONE:
                 begun = interrupted is not None and first == done + 1 and interrupted.started
                 self._alone(member, *part[0], begun=begun)
@@ -82,7 +89,8 @@ class Runner:
             for number, step in part:
                 self._limits(step, local=True)
                 self._tell(number, step)
-                self._execute(member, number, step, step.sql)
+                with watched(self.connection, self.progress) if step.scan else nullcontext():
+                    self._execute(member, number, step, step.sql)
                 journal.record_step(self.connection, member.migration, number, step)
             self._prove(member, *part[-1])
 
@@ -96,9 +104,8 @@ class Runner:
             if not (begun and self._recovered(member, number, step)):
                 self._look(member, number, step)
                 journal.start_step(self.connection, member.migration, number, step)
-                for session in blockers.old_transactions(self.connection, OLD_SECONDS):
-                    self.progress(f"  waits for {session}")
-                self._execute(member, number, step, step.sql)
+                with watched(self.connection, self.progress):
+                    self._execute(member, number, step, step.sql)
         finally:
             self._no_limits()
         with self.connection.transaction():

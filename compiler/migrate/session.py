@@ -80,6 +80,14 @@ def connect(conninfo: ConnInfo) -> Iterator[Connection[Any]]:
             raise ConnectError(message, fix) from None
 
 
+@contextmanager
+def beside(connection: Connection[Any]) -> Iterator[Connection[Any]]:
+    """A second session with the same database, as the login itself, in autocommit. Raises psycopg.Error."""
+    arguments: dict[str, Any] = {**connection.info.get_parameters(), "password": connection.info.password}
+    with psycopg.connect(**arguments, autocommit=True) as other:
+        yield other
+
+
 def _arguments(conninfo: ConnInfo) -> dict[str, Any]:
     """The connection's keyword arguments. libpq's own complaint of a bad string quotes it, so it is not passed on."""
     try:

@@ -133,7 +133,8 @@ def test_plan_as_markdown(project):
     assert "````" in lines[lines.index("````sql") + 1 :]
     edit_manifest(project, rekey)
     refused = sluice("plan", "--format", "markdown")
-    assert refused.stdout.startswith("### alert_events v1: refused\n\n* column org\\_id removed")
+    assert refused.stdout.startswith("### alert_events v1: refused\n\n* ")
+    assert "\n* column org\\_id removed" in refused.stdout
 
 
 def test_a_changed_table_is_planned_and_applied(project, fresh_database, named_database):
@@ -219,7 +220,7 @@ def test_a_change_that_is_not_planned_is_refused_by_name_and_nothing_is_written(
     assert found.exit_code == 1
     assert "alert_events v1: refused\n" in found.stdout
     assert "  column org_id removed: it is part of the key" in found.stdout
-    assert "set `version` to 2" in found.stdout
+    assert 'set "version" to 2' in found.stdout
     assert contents(project / "datasets" / "alert_events" / "migrations") == before
 
 

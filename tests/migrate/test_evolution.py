@@ -134,7 +134,7 @@ def test_a_refusal_stops_a_change_of_the_table_too(folder):
     properties["buyer"]["required"] = ["name"]
     write()
     document = planned()
-    assert (document["result"], document["files"], document["steps"]) == ("refused", [], [])
+    assert (document["result"], document["files"], document["migrations"]) == ("refused", [], [])
     (sample,) = document["records"]["refused_now"]
     assert sample["why"] == 'buyer: The field "name" is missing.'
     assert sample["record"]["buyer"] == {}

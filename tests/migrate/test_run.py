@@ -16,12 +16,13 @@ from psycopg.sql import SQL
 
 from compiler.dataset import BigInt, Bound, Check, Expression, Length, Matches, NaturalKey, Numeric
 from compiler.migrate import run as run_module
-from compiler.migrate import session
+from compiler.migrate import session, watch
 from compiler.migrate.apply import apply_chain, relation_of, status
-from compiler.migrate.errors import DriftError, LockError, MigrateError, StepError
+from compiler.migrate.errors import DriftError, LockError, MigrateError, StepError, StoppedError
 from compiler.migrate.model import Chain, Lock, Mode
 from compiler.migrate.patience import Patience
 from compiler.migrate.run import parts
+from compiler.migrate.stop import asked_by_sigint
 from tests.migrate.cases import BASE, RECENT, btree, column, value, with_columns
 from tests.migrate.changing import fill, grown
 from tests.migrate.conftest import chain_of, writer
@@ -445,20 +446,55 @@ def test_a_lock_that_is_given_up_meanwhile_is_had(prepared):
     assert status(database.conninfo, chain).pending == ()
 
 
-def test_a_build_names_the_old_transaction_that_it_waits_for(prepared, monkeypatch):
+@every_major
+def test_a_build_tells_how_far_it_is_and_for_whom_it_waits(prepared, monkeypatch):
     database, chain = prepared
-    monkeypatch.setattr(run_module, "OLD_SECONDS", 0)
+    monkeypatch.setattr(watch, "ASK_SECONDS", 0.01)
     with psycopg.connect(**database.conninfo, application_name="forgotten") as older:
-        older.execute("SELECT 1")
         told = []
 
         def progress(text):
+            if "create index" in text and not any("create index" in before for before in told):
+                older.execute("UPDATE datasets.alert_events_v1 SET severity = 'info'")
             told.append(text)
-            if "waits for" in text:
+            if "waits for pid" in text:
                 older.execute("ROLLBACK")
 
         apply_chain(database.conninfo, chain, writer(alert_events()), progress=progress)
-    assert any("waits for pid" in text and "forgotten" in text for text in told)
+    assert any("waits for pid" in text and "forgotten" in text for text in told), told
+    assert any(re.match(r"  (waiting for|building index|index validation)", text) for text in told), told
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice migrate'"
+    wait_until(database, left.replace("count(*)", "count(*) = 0"))
+
+
+def test_an_apply_that_is_asked_to_stop_finishes_the_step_in_hand(prepared):
+    database, chain = prepared
+    told, asked = [], []
+
+    def progress(text):
+        told.append(text)
+        if "create index" in text:
+            asked.append(True)
+
+    role = writer(alert_events())
+    with pytest.raises(StoppedError, match=r"Stopped before step \d+ of alert_events 0002.*go on there"):
+        apply_chain(database.conninfo, chain, role, progress=progress, stop=lambda: bool(asked))
+    assert sum("create index" in text for text in told) == 1
+    assert status(database.conninfo, chain).drift == ()
+    assert database.apply(alert_events(), chain).fingerprint == chain.end
+
+
+def test_sigint_is_heard_once_and_breaks_off_the_second_time():
+    told = []
+    with asked_by_sigint(told.append) as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert told == ["  stopping after this step; press Ctrl-C again to break it off"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_later_transaction_that_fails_keeps_the_earlier_ones(prepared):
