@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from compiler.dataset import Dataset
@@ -21,11 +22,21 @@ SELECT gen_random_uuid(), 'k' || n, (ARRAY['info', 'warning', 'critical'])[n % 3
 FROM generate_series(1, {ROWS}) AS n"""
 
 
-def grown(chain: Chain, dataset: Dataset, table: Table | None = None) -> Chain:
-    """The chain with the next migrations, approved, which take it to the dataset's table."""
+def registration(dataset: Dataset) -> Registration:
+    """The dataset as its first migration registers it."""
+    return Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
+
+
+def grown(
+    chain: Chain, dataset: Dataset, table: Table | None = None, hints: Mapping[str, str] | None = None
+) -> Chain:
+    """The chain with the next migrations, approved, which take it to the dataset's table, or to the one given.
+
+    `hints` are the renames, the old column name by the new one; by default those that the dataset asks for.
+    """
     table = table or table_of(dataset)
-    registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
-    planned = plan(chain, table, registration, renames.wanted(dataset, chain))
+    wanted = renames.wanted(dataset, chain) if hints is None else hints
+    planned = plan(chain, table, registration(dataset), wanted)
     assert isinstance(planned, Change), planned
     longer = replace(chain, files=(*chain.files, *(one.file for one in planned.files)), table=planned.table)
     steps = [
@@ -49,4 +60,14 @@ def fill(database: Database, dataset: Dataset | None = None) -> None:
     ]
     database.execute(
         FILL.replace("sender)", "sender, region)").replace("'x'", "'x', 'eu'") if extra else FILL
+    )
+
+
+def clear(database: Database) -> None:
+    """As before the first migration."""
+    database.execute(
+        "DO 'BEGIN EXECUTE (SELECT string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; '')"
+        " FROM sluice.generations); END'",
+        "TRUNCATE sluice.datasets, sluice.generations, sluice.dataset_heads, sluice.migrations,"
+        " sluice.migration_steps",
     )

@@ -82,9 +82,14 @@ class Database:
 @pytest.fixture
 def database(fresh_database: Conninfo) -> Database:
     """The control schema and the schema `datasets`, and nothing in them."""
-    with session.connect(fresh_database) as connection:
+    return prepared_database(fresh_database)
+
+
+def prepared_database(conninfo: Conninfo) -> Database:
+    """As `database`, outside of pytest."""
+    with session.connect(conninfo) as connection:
         apply_control(connection, ["datasets"])
-    return Database(fresh_database)
+    return Database(conninfo)
 
 
 @pytest.fixture

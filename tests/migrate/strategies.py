@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
 from datetime import date, datetime, time
 
 from hypothesis import strategies as st
@@ -34,7 +33,8 @@ from compiler.dataset import (
     Timetz,
     Uuid,
 )
-from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, View, check_id, default_json
+from compiler.migrate.quoting import identifier
+from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, View, check_id
 
 OFFSETS = st.sampled_from(["Z", "+05:30", "-11:00", "+00:00"])
 # Postgres holds no U+0000, JSON no lone surrogate.
@@ -148,7 +148,7 @@ def rules(draw, column):
                 )
             )
         case _:
-            return Expression(f'"{column.name.replace(chr(34), chr(34) * 2)}" IS NOT NULL OR true')
+            return Expression(f"{identifier(column.name)} IS NOT NULL OR true")
 
 
 @st.composite
@@ -181,6 +181,13 @@ def tables(draw):
 
 
 @st.composite
+def predicates(draw, made):
+    """One that reads a column, or none."""
+    read = identifier(draw(st.sampled_from(made)).name)
+    return Expression(draw(st.sampled_from(["1 = 1 AND 'a%s' <> 'b''c'", f"{read} IS NOT NULL"])))
+
+
+@st.composite
 def indexes(draw, made, base):
     plain = [column.name for column in made if not isinstance(column.type, Jsonb | Array)]
     documents = [column.name for column in made if isinstance(column.type, Jsonb | Array)]
@@ -191,45 +198,9 @@ def indexes(draw, made, base):
             IndexColumn(name, draw(st.sampled_from(Order)), draw(st.sampled_from(Nulls))) for name in chosen
         )
         rest = tuple(name for name in plain if name not in chosen)[: draw(st.integers(0, 2))]
-        where = Expression("1 = 1 AND 'a%s' <> 'b''c'") if draw(st.booleans()) else None
+        where = draw(predicates(made)) if draw(st.booleans()) else None
         found.append(Index("many", Method.BTREE, many, rest, where))
     if documents:
         found.append(Index("inside", Method.GIN, (IndexColumn(documents[0]),)))
     physical = (TableIndex(names.index(base, index.name), index) for index in found)
     return tuple(sorted(physical, key=lambda index: index.name))
-
-
-@st.composite
-def pairs(draw):
-    """A table, and one that it can be changed into while it is used."""
-    old = draw(tables())
-    kept = tuple(draw(changed_columns(column)) for column in old.columns)
-    taken = {column.name for column in old.columns}
-    more = draw(st.lists(identifiers.filter(lambda name: name not in taken), max_size=2, unique=True))
-    added = tuple(draw(columns(name).filter(_can_be_added)) for name in more)
-    made = (*kept, *added)
-    shown = (*(column.name for column in added), *old.view.columns)
-    return old, Table(
-        schema=old.schema,
-        name=old.name,
-        columns=made,
-        key=old.key,
-        checks=tuple(check for check in old.checks if draw(st.booleans())),
-        indexes=draw(indexes(made, old.name)),
-        view=View(old.view.name, shown),
-        comment=draw(st.none() | comment_texts),
-    )
-
-
-def _can_be_added(column):
-    return column.nullable or default_json(column) is not None
-
-
-@st.composite
-def changed_columns(draw, column):
-    default = draw(st.just(column.default) | defaults(column.type))
-    other = replace(
-        column, default=default, comment=draw(st.just(column.comment) | st.none() | comment_texts)
-    )
-    lost = default_json(column) is not None and default_json(other) is None and not column.nullable
-    return replace(other, default=column.default) if lost else other

@@ -11,21 +11,17 @@ from compiler.migrate.apply import relation_of, status
 from compiler.migrate.errors import StepError
 from compiler.migrate.model import Phase
 from compiler.migrate.planner import Nothing, plan
-from compiler.migrate.steps.register import Registration
 from compiler.migrate.table_json import dumps, loads
 from compiler.table import table_of
 from tests.migrate.cases import CASES, REGION, SENDER, edited, with_columns, with_indexes
-from tests.migrate.changing import ROWS, fill, grown, titles
+from tests.migrate.changing import ROWS, clear, fill, grown, registration, titles
 from tests.migrate.conftest import chain_of
-from tests.migrate.strategies import pairs
+from tests.migrate.pairs import pairs
+from tests.migrate.roundtrip import there_and_back
 from tests.support.datasets import alert_events
 from tests.support.postgres import NEWEST, every_major
 
 by_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-
-
-def registration(dataset):
-    return Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
 
 
 @by_case
@@ -86,37 +82,11 @@ def test_each_change_leads_to_its_table_empty_and_filled(database):
         clear(database)
 
 
-def clear(database):
-    """As before the first migration."""
-    database.execute(
-        "DO 'BEGIN EXECUTE (SELECT string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; '')"
-        " FROM sluice.generations); END'",
-        "TRUNCATE sluice.datasets, sluice.generations, sluice.dataset_heads, sluice.migrations,"
-        " sluice.migration_steps",
-    )
-
-
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pair=pairs())
-def test_any_table_and_any_change_of_it(database, pair):
-    """Names, defaults, comments and expressions full of what SQL could trip over; and back to an earlier shape."""
-    old, new = pair
-    dataset = alert_events(name="t", version=1)
-    database.roles(dataset)
-    quoted = old.schema.replace('"', '""')
-    database.execute(
-        f'CREATE SCHEMA IF NOT EXISTS "{quoted}" AUTHORIZATION sluice_owner',
-    )
-    chain = chain_of(dataset, old)
-    if plan(chain, new, registration(dataset)) != Nothing():
-        chain = grown(chain, dataset, new)
-    assert plan(chain, new, registration(dataset)) == Nothing()
-    try:
-        assert database.apply(dataset, chain).fingerprint == new.fingerprint
-        found = status(database.conninfo, chain)
-        assert (found.pending, found.drift, found.trouble) == ((), (), ())
-    finally:
-        clear(database)
+def test_any_table_and_any_change_of_it_and_back(database, pair):
+    """Names, defaults, comments and expressions full of what SQL could trip over; and back to the earlier shape."""
+    there_and_back(database, pair)
 
 
 @every_major

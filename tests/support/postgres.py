@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -53,12 +53,19 @@ def postgres_server(request: pytest.FixtureRequest, postgres_of_major: Callable[
 @pytest.fixture
 def fresh_database(postgres_server: Address) -> Iterator[dict[str, Any]]:
     """`psycopg.connect` arguments of a new, empty database; it and every role made meanwhile are dropped afterwards."""
+    with new_database(postgres_server) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def new_database(server: Address) -> Iterator[dict[str, Any]]:
+    """As `fresh_database`, outside of pytest."""
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(**postgres_server.conninfo(), autocommit=True) as admin:
+    with psycopg.connect(**server.conninfo(), autocommit=True) as admin:
         before = _roles(admin)
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
-            yield {**postgres_server.conninfo(), "dbname": name}
+            yield {**server.conninfo(), "dbname": name}
         finally:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             for role in sorted(_roles(admin) - before):
