@@ -84,6 +84,14 @@ def write_project(root: Path, count: int) -> None:
         (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 
+def add_column(root: Path) -> None:
+    """One optional property more in each manifest below `root`/datasets: the next thing that a team adds."""
+    for path in sorted((root / "datasets").glob("*/dataset.json")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["record"]["properties"]["region"] = {"type": "string", "maxLength": 20}
+        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
 def _manifest(random: Random, name: str) -> dict[str, Any]:
     chosen = {key: _PROPERTIES[key] for key in random.sample(list(_PROPERTIES), random.randint(4, 9))}
     by_message = random.random() < 0.25

@@ -12,9 +12,11 @@ Nothing is raised on the way; problems are values, ordered by place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from compiler.dataset import Dataset
 from compiler.examples import example_problems
@@ -27,6 +29,8 @@ from compiler.spread import spread
 
 DATASETS = "datasets"
 MANIFEST = "dataset.json"
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,24 @@ def check_problems(root: Path, paths: Sequence[Path] = ()) -> Checked:
     return Checked(len(outcomes), ordered([*_shared_problems(outcomes), *_problems(outcomes)]))
 
 
+def each_dataset(
+    root: Path, paths: Sequence[Path], work: Callable[[CompiledDataset], Result]
+) -> tuple[tuple[Result, ...], tuple[Problem, ...]]:
+    """Compile as compile_datasets does, and have `work` done on each dataset without an error, in the order of names.
+
+    Where there are many manifests several processes work, so `work` may read and must not write; its results are pickled.
+    """
+    done = spread(partial(_worked, work), tuple(manifest_files(root, paths)))
+    outcomes = [outcome for outcome, _ in done]
+    shared = _shared_problems(outcomes)
+    wrong = {problem.file for problem in shared}
+    results = sorted(
+        (result for outcome, result in done if result and str(outcome.path) not in wrong),
+        key=lambda result: result[0],
+    )
+    return tuple(result for _, result in results), ordered([*shared, *_problems(outcomes)])
+
+
 def _compilation(outcomes: Sequence[_Outcome]) -> Compilation:
     shared = _shared_problems(outcomes)
     wrong = {problem.file for problem in shared}
@@ -102,14 +124,25 @@ class _Outcome:
 
 
 def _check(path: Path) -> _Outcome:
-    """As _compile with proof, cut down to what the parent process needs: it is sent there.
+    return _slim(_compile(path, prove=True))
+
+
+def _worked(
+    work: Callable[[CompiledDataset], Result], path: Path
+) -> tuple[_Outcome, tuple[str, Result] | None]:
+    outcome = _compile(path, prove=False)
+    compiled = outcome.dataset
+    return _slim(outcome), (compiled.dataset.name, work(compiled)) if compiled else None
+
+
+def _slim(outcome: _Outcome) -> _Outcome:
+    """Cut down to what the parent process needs: it is sent there.
 
     No rule over several manifests reads a record, and records are most of a manifest.
     """
-    outcome = _compile(path, prove=True)
     kept = outcome.manifest
     manifest = RawManifest({**kept.value, "record": {}}, kept.folder) if kept else None
-    return _Outcome(path, outcome.problems, manifest, None)
+    return _Outcome(outcome.path, outcome.problems, manifest, None)
 
 
 def _compile(path: Path, *, prove: bool) -> _Outcome:

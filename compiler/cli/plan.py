@@ -13,7 +13,7 @@ from compiler.migrate.approve import ApproveError
 from compiler.migrate.chain import ChainError
 from compiler.migrate.planner import Refused
 from compiler.migrate.propose import Proposal, approve, propose, write
-from compiler.pipeline import CompiledDataset, compile_datasets
+from compiler.pipeline import CompiledDataset, compile_datasets, each_dataset
 from compiler.problems import Finding, Problem, errors
 
 
@@ -65,13 +65,13 @@ def command(
     if approvals or why is not None:
         _approve(ctx, root, names, approvals, why)
         return
-    compilation = compile_datasets(root, dataset_folders(root, names))
-    proposals, findings = _propose(compilation.datasets)
+    results, found = each_dataset(root, dataset_folders(root, names), _proposed)
+    proposals = [result for result in results if isinstance(result, Proposal)]
+    problems = (*found, *(one for result in results if not isinstance(result, Proposal) for one in result))
     if not check:
         for proposal in proposals:
             write(proposal)
     click.echo(reported(proposals, form, check=check), nl=False)
-    problems = (*compilation.problems, *findings)
     if errors(problems):
         stop(problems)
     refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
@@ -124,12 +124,9 @@ def problem_of(finding: Finding) -> Problem:
     )
 
 
-def _propose(compiled: Iterable[CompiledDataset]) -> tuple[list[Proposal], list[Problem]]:
-    proposals: list[Proposal] = []
-    problems: list[Problem] = []
-    for one in compiled:
-        try:
-            proposals.append(propose(one.dataset, one.folder))
-        except ChainError as error:
-            problems += map(problem_of, error.findings)
-    return proposals, problems
+def _proposed(compiled: CompiledDataset) -> Proposal | tuple[Problem, ...]:
+    """What planning came to, or what is wrong with the chain."""
+    try:
+        return propose(compiled.dataset, compiled.folder)
+    except ChainError as error:
+        return tuple(map(problem_of, error.findings))

@@ -6,9 +6,12 @@ other controls, bidirectional overrides) is written as an escape: the text that 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from psycopg import sql
 
 
+@lru_cache(maxsize=4096)
 def identifier(*parts: str) -> str:
     """A quoted, dotted name. Raises ValueError for a part that cannot be shown; `refusals` names it before."""
     for part in parts:
