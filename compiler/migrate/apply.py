@@ -7,29 +7,32 @@ any point leaves the state before it or after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
 from compiler.migrate import catalog, journal, session
-from compiler.migrate.approve import approving
-from compiler.migrate.catalog import Relation
 from compiler.migrate.control import ControlResult, apply_control
 from compiler.migrate.drift import drift, guard
-from compiler.migrate.errors import ApprovalError, HeldBackError, JournalError, MigrateError, RoleError
+from compiler.migrate.errors import JournalError, MigrateError
 from compiler.migrate.journal import Position
-from compiler.migrate.model import Chain, ChainFile, Phase
+from compiler.migrate.model import Chain
 from compiler.migrate.patience import Patience
+from compiler.migrate.relations import relation_of
+from compiler.migrate.requirements import (
+    require_approvals,
+    require_registration,
+    require_release,
+    require_role,
+    sinks_in_need,
+)
 from compiler.migrate.run import Progress, Runner
 from compiler.migrate.session import ConnInfo
 from compiler.migrate.stop import Stop, never
 
 PATIENCE = Patience()
 WRITER_ROLE_SETTING = "sluice.writer_role"
-# A sink says every few seconds that it is alive; one that was killed holds a contract migration back for so long.
-LIVE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,6 @@ class Status:
 
 def silent(_: str) -> None:
     """No progress."""
-
-
-def relation_of(chain: Chain) -> Relation:
-    """Where the chain's table lives."""
-    table = chain.table
-    return Relation(table.schema, table.name, table.key_name, table.view.name)
 
 
 def apply_chain(  # noqa: PLR0913 - each is a wish of its own
@@ -106,7 +103,7 @@ def apply_in(  # noqa: PLR0913 - as above
 ) -> ApplyResult:
     """As `apply_chain`, in a session that `session.connect` made."""
     session.become_owner(connection)
-    _require_role(connection, writer_role)
+    require_role(connection, writer_role)
     connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (WRITER_ROLE_SETTING, writer_role))
     with session.advisory_lock(connection, f"dataset {chain.dataset}", progress):
         return _apply(connection, chain, _How(writer_role, owner, patience, expand_only, stop), progress)
@@ -126,72 +123,19 @@ def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progr
     files = journal.pending(position, chain)
     if how.expand_only:
         files = tuple(member for member in files if member in chain.expanded)
-    _require_approvals(chain, files)
-    _check_registration(connection, chain, how.writer_role)
+    require_approvals(chain, files)
+    require_registration(connection, chain, how.writer_role)
     guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
     runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience, how.stop)
     entry = position.interrupted
     for member in files:
         resumed = entry is not None and entry.number == member.migration.number
-        _require_release(connection, chain, member)
+        require_release(connection, chain, member)
         progress(f"{chain.dataset} v{chain.version}: {member.name}{' (resumed)' if resumed else ''}")
         runner.run(member, entry if resumed else None)
     _renew_owner(connection, chain, how.owner)
     end = files[-1].migration.after if files else position.fingerprint
     return ApplyResult(chain.dataset, chain.version, tuple(member.name for member in files), end)
-
-
-def _require_approvals(chain: Chain, files: Iterable[ChainFile]) -> None:
-    for member in files:
-        for number, step in member.migration.unapproved():
-            raise ApprovalError(
-                f"{chain.dataset} {member.name}, step {number} ({step.title}) may do harm ({step.hazard}), and nobody "
-                "has approved it.",
-                f"Nothing was changed. After review: `{approving(chain.dataset, member, number)}`.",
-            )
-
-
-def _require_release(connection: Connection[Any], chain: Chain, member: ChainFile) -> None:
-    """No sink runs that needs what the file removes: each has a plan of a chain that ended in it, or after it."""
-    waits = tuple(_sinks_in_need(connection, chain, member))
-    if waits:
-        raise HeldBackError(
-            f"{chain.dataset} {member.name} removes what running sinks need: {'; '.join(waits)}.",
-            "What came before it is kept. Roll out the sinks of this commit, then run the command again.",
-        )
-
-
-def _sinks_in_need(connection: Connection[Any], chain: Chain, member: ChainFile) -> Iterator[str]:
-    if member.migration.phase is not Phase.CONTRACT:
-        return
-    rows = connection.execute(
-        "SELECT instance, plan_sha256, extract(epoch FROM now() - last_seen)::bigint FROM sluice.sink_instances"
-        " WHERE dataset = %s AND version = %s AND contract < %s AND last_seen > now() - make_interval(secs => %s)"
-        " ORDER BY instance",
-        (chain.dataset, chain.version, member.migration.number, LIVE_SECONDS),
-    )
-    for instance, plan, seconds in rows:
-        yield f"{instance} with plan {plan[:19]}… (seen {seconds} s ago)"
-
-
-def _require_role(connection: Connection[Any], role: str) -> None:
-    if connection.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-        raise RoleError(
-            f"There is no role {role}, as which the dataset's sink would write.",
-            "The Pulumi program makes it: run `pulumi up` (or `sluice dev up`), or give the environment's --prefix.",
-        )
-
-
-def _check_registration(connection: Connection[Any], chain: Chain, writer_role: str) -> None:
-    """One database serves one environment: a dataset that is there already has the same writer role."""
-    row = connection.execute(
-        "SELECT writer_role::text FROM sluice.datasets WHERE dataset = %s", (chain.dataset,)
-    ).fetchone()
-    if row is not None and row[0] != writer_role:
-        raise JournalError(
-            f"{chain.dataset} is registered for the writer role {row[0]}, not {writer_role}.",
-            "Two environments may not share a database; check --prefix (or --stack) and the database.",
-        )
 
 
 def _renew_owner(connection: Connection[Any], chain: Chain, owner: str | None) -> None:
@@ -220,7 +164,7 @@ def status_in(connection: Connection[Any], chain: Chain) -> Status:
     except JournalError as error:
         return Status(chain.dataset, chain.version, applied, (), trouble=(str(error),))
     names_of_waiting = tuple(member.name for member in waiting)
-    held = tuple(text for member in waiting for text in _sinks_in_need(connection, chain, member))
+    held = tuple(text for member in waiting for text in sinks_in_need(connection, chain, member))
     drifted = _drift(connection, chain, position)
     return Status(chain.dataset, chain.version, applied, names_of_waiting, drifted, held_back=held)
 
@@ -238,6 +182,7 @@ __all__ = [
     "apply_chain",
     "apply_control",
     "apply_in",
+    "relation_of",
     "status",
     "status_in",
 ]

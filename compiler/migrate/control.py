@@ -78,6 +78,28 @@ def apply_control(
         return ControlResult(roles, made, _migrate(connection, files or control_files()))
 
 
+def missing(connection: Connection[Any], schemas: Sequence[str]) -> ControlResult:
+    """What `apply_control` would make. Reads only; becomes sluice_owner where that role is there."""
+
+    def absent(query: str, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if connection.execute(query, (name,)).fetchone() is None)
+
+    roles = absent("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (OWNER_ROLE, SINK_GROUP_ROLE))
+    if OWNER_ROLE not in roles:
+        session.become_owner(connection)
+    names = (CONTROL_SCHEMA, *sorted(set(schemas)))
+    made = absent("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", names)
+    applied = _known(connection)
+    return ControlResult(
+        roles, made, tuple(file.name for file in control_files() if file.number not in applied)
+    )
+
+
+def is_prepared(connection: Connection[Any]) -> bool:
+    """Whether the control schema, and with it the journal, is there."""
+    return bool(_known(connection))
+
+
 def _make_role(connection: Connection[Any], role: str) -> bool:
     if connection.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (role,)).fetchone():
         return False
@@ -150,9 +172,24 @@ def _migrate(connection: Connection[Any], files: Sequence[ControlFile]) -> tuple
 
 
 def _applied(connection: Connection[Any]) -> dict[int, tuple[str, str]]:
-    found = connection.execute("SELECT pg_catalog.to_regclass('sluice.control_migrations')").fetchone()
-    if found is None or found[0] is None:
+    if not _has_journal(connection):
         connection.execute(_JOURNAL)
+    return _known(connection)
+
+
+def _has_journal(connection: Connection[Any]) -> bool:
+    # Not to_regclass(): it needs the schema's USAGE, which a login has as the owner only.
+    row = connection.execute(
+        "SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'control_migrations'",
+        (CONTROL_SCHEMA,),
+    ).fetchone()
+    return row is not None
+
+
+def _known(connection: Connection[Any]) -> dict[int, tuple[str, str]]:
+    """The control files that the database has: name and hash by number."""
+    if not _has_journal(connection):
         return {}
     rows = connection.execute(
         "SELECT number, name, file_sha256 FROM sluice.control_migrations ORDER BY number"

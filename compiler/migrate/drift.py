@@ -35,7 +35,7 @@ def drift(live: Live | None, position: Position, major: int, tolerated: frozense
     snapshot = position.snapshot
     if live and snapshot and live.shape.fingerprint in tolerated:
         yield from live.odd
-        yield from _edited(snapshot.deparsed.value, live.deparsed.value) if snapshot.major == major else ()
+        yield from edited(snapshot.deparsed.value, live.deparsed.value) if snapshot.major == major else ()
         return
     found = live.shape.document.value if live else None
     changes = differences(snapshot.shape.value if snapshot else None, found)
@@ -46,10 +46,10 @@ def drift(live: Live | None, position: Position, major: int, tolerated: frozense
         yield f"the fingerprint is {fingerprint}, and the journal says {position.fingerprint}"
     # Another major version may write the same thing differently; its texts are no evidence.
     if live and snapshot and snapshot.major == major:
-        yield from _edited(snapshot.deparsed.value, live.deparsed.value)
+        yield from edited(snapshot.deparsed.value, live.deparsed.value)
 
 
-def _edited(old: Json, new: Json) -> Iterator[str]:
+def edited(old: Json, new: Json) -> Iterator[str]:
     """Objects on both sides whose text the server now writes differently: the ids in their names no longer hold."""
     for kind, many in (
         ("default of column", "defaults"),

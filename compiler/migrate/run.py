@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from compiler.migrate import blockers, catalog, journal
@@ -24,6 +24,7 @@ from compiler.migrate.errors import StepError, StoppedError
 from compiler.migrate.journal import Entry, Snapshot
 from compiler.migrate.model import ChainFile, Lock, Mode, Step
 from compiler.migrate.patience import Patience
+from compiler.migrate.relations import size_of
 from compiler.migrate.stop import Stop, never
 from compiler.migrate.watch import watched
 from compiler.table import ABSENT_FINGERPRINT, Table
@@ -128,21 +129,11 @@ class Runner:
                     f"{_kept(number, step)} Mend the rows that `{step.violations}` finds, or plan a new version; "
                     "then run the command again.",
                 )
-        if step.rewrite:
-            size = self._size()
-            if size > REWRITE_BYTES:
-                raise StepError(
-                    f"{place} would write {size // 2**20} MiB anew, and nobody could read or write meanwhile; the limit "
-                    f"is {REWRITE_BYTES // 2**20} MiB.",
-                    f"{_kept(number, step)} Set `version` one higher: a new version is a table of its own.",
-                )
-
-    def _size(self) -> int:
-        name = Identifier(self.relation.schema, self.relation.table).as_string(self.connection)
-        row = self.connection.execute(
-            "SELECT pg_catalog.pg_table_size(pg_catalog.to_regclass(%s))", (name,)
-        ).fetchone()
-        return int(row[0] or 0) if row else 0
+        for text in too_large(size_of(self.connection, self.relation)) if step.rewrite else ():
+            raise StepError(
+                f"{place} {text}",
+                f"{_kept(number, step)} Set `version` one higher: a new version is a table of its own.",
+            )
 
     def _recovered(self, member: ChainFile, number: int, step: Step) -> bool:
         """Whether the step was finished after all; what it left half done is cleared away."""
@@ -228,6 +219,15 @@ class Runner:
 
     def _tell(self, number: int, step: Step) -> None:
         self.progress(f"  step {number}: {step.title}    lock {step.lock}, {step.effort}")
+
+
+def too_large(size: int) -> Iterator[str]:
+    """Why a table of so many bytes is not written anew; nothing where it may be."""
+    if size > REWRITE_BYTES:
+        yield (
+            f"would write {size // 2**20} MiB anew, and nobody could read or write meanwhile; the limit is "
+            f"{REWRITE_BYTES // 2**20} MiB."
+        )
 
 
 def parts(steps: tuple[Step, ...]) -> Iterator[Part]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from compiler.cli.database import LIBPQ_VARIABLES
 from compiler.cli.main import main
-from compiler.cli.migrate import LIBPQ_VARIABLES
 from tests.migrate.conftest import Database
 
 ROOT = Path(__file__).parents[2]
@@ -363,3 +363,44 @@ def test_no_output_tells_the_password(named_database, monkeypatch):
     for output in outputs:
         assert named_database.conninfo["password"] not in output
         assert "hunter2" not in output
+
+
+def test_a_dry_run_shows_what_would_run_and_makes_nothing(named_database):
+    sluice("plan")
+    found = sluice("migrate", "apply", "--prefix", "test", "--dry-run")
+    assert found.exit_code == 0, found.output
+    assert "would make role sluice_owner\n" in found.stdout
+    assert "would make control schema: 0001_control.sql\n" in found.stdout
+    assert "alert_events v1: would run 0001_create.sql\n" in found.stdout
+    assert '    CREATE TABLE "datasets"."alert_events_v1" (\n' in found.stdout
+    assert named_database.fetch("SELECT count(*) FROM pg_namespace WHERE nspname = 'sluice'") == [(0,)]
+    sluice("migrate", "apply", "--prefix", "test")
+    again = sluice("migrate", "apply", "--prefix", "test", "--dry-run")
+    assert (again.exit_code, again.stdout) == (0, "alert_events v1: nothing to do\n")
+    named_database.execute("ALTER TABLE datasets.alert_events_v1 ADD COLUMN extra text")
+    drifted = sluice("migrate", "apply", "--prefix", "test", "--dry-run")
+    assert drifted.exit_code == 1
+    assert drifted.stdout == (
+        "alert_events v1: cannot be applied as it is\n"
+        "  datasets.alert_events_v1 was changed outside of its migrations:\n"
+        "    column extra added (text)\n"
+    )
+
+
+def test_verify(named_database):
+    sluice("plan")
+    sluice("migrate", "apply", "--prefix", "test")
+    assert sluice("migrate", "verify").stdout == "alert_events v1: as 0001_create.sql left it\n"
+    named_database.execute(
+        """UPDATE sluice.migrations SET snapshot = replace(snapshot::text, '"major":', '"major":1')::json"""
+    )
+    major = named_database.session_major()
+    assert sluice("migrate", "verify").stdout.splitlines()[1:] == [
+        f"  its texts were kept from Postgres 1{major}; those of Postgres {major} are kept now"
+    ]
+    named_database.execute("ALTER TABLE datasets.alert_events_v1 ADD COLUMN extra text")
+    found = sluice("migrate", "verify")
+    assert (found.exit_code, found.stdout) == (
+        1,
+        "alert_events v1: not as the journal says\n  column extra added (text)\n",
+    )
