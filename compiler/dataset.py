@@ -275,9 +275,6 @@ class UpdateIfNewer:
 OnConflict = Ignore | Update | UpdateIfNewer
 
 
-# --- the rest of the manifest ---------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Narrowing:
     """A place where the effective schema admits less than the record schema, and why."""
@@ -292,6 +289,7 @@ class Dataset:
 
     `record` is the bundled record schema in 2020-12 form; `record_sha256` is its hash without annotations (the
     messages' `schema` hash). `effective` is the one schema that the sink admits by: `allOf [record, domain]`.
+    `unmanaged` names what others manage on the table, as "index:mine".
     `record_columns` are in the manifest's order of properties, platform columns after them in theirs.
     """
 
@@ -318,6 +316,7 @@ class Dataset:
     publish_events: bool
     compatible_because: str | None
     narrowings: tuple[Narrowing, ...]
+    unmanaged: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The declared column of that name. Raises KeyError."""

@@ -125,6 +125,7 @@ def _table(dataset: Dataset, analysis: Analysis) -> dict[str, Json]:
         ],
         "checks": [_check(check) for check in dataset.checks if check.column not in own],
         "indexes": [_index(index) for index in dataset.indexes],
+        "unmanaged": list(dataset.unmanaged),
     }
 
 

@@ -66,6 +66,7 @@ def lower(manifest: RawManifest) -> Dataset:
         publish_events=value["events"]["publish"],
         compatible_because=value["evolve"].get("compatible"),
         narrowings=analysis.narrowings,
+        unmanaged=tuple(sorted(set(table["unmanaged"]))),
     )
 
 

@@ -105,7 +105,10 @@ class View:
 
 @dataclass(frozen=True)
 class Table:
-    """The base table of one generation with everything that belongs to it."""
+    """The base table of one generation with everything that belongs to it.
+
+    `unmanaged` names what others manage on it ("index:mine"): no part of its shape, and left out of a live one's.
+    """
 
     schema: str
     name: str
@@ -115,6 +118,7 @@ class Table:
     indexes: tuple[TableIndex, ...]
     view: View
     comment: str | None
+    unmanaged: tuple[str, ...] = ()
 
     @property
     def key_name(self) -> str:
@@ -167,6 +171,7 @@ def table_of(dataset: Dataset) -> Table:
         ),
         view=View(dataset.name, tuple(column.name for column in dataset.columns)),
         comment=dataset.description or None,
+        unmanaged=dataset.unmanaged,
     )
 
 

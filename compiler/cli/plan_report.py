@@ -8,7 +8,9 @@ from typing import Any, assert_never
 
 from compiler.cli.markdown import fenced, plain
 from compiler.cli.record_report import record_document, record_lines, record_markdown
+from compiler.migrate import history
 from compiler.migrate.approve import approving
+from compiler.migrate.chain import TABLE
 from compiler.migrate.model import ChainFile, Hazard, Step
 from compiler.migrate.planner import Change, Create, Nothing, Refused
 from compiler.migrate.propose import Proposal
@@ -33,7 +35,7 @@ def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
     title = f"{proposal.dataset} v{proposal.version}"
     match proposal.plan:
         case Nothing():
-            yield f"{title}: the record schema is new" if proposal.files else f"{title}: nothing to do"
+            yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
                 yield from _migration_lines(title, written.file)
@@ -46,6 +48,12 @@ def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
     yield from record_lines(proposal.evolution)
     yield from (f"  {'would write' if check else 'wrote'} {file.path}" for file in proposal.files)
     yield from (f"  to approve: {text}" for text in _to_approve(proposal))
+
+
+def _without_sql(proposal: Proposal) -> str:
+    """What is new where no migration is."""
+    news = {history.FILE: "the record schema is new", TABLE: "what others manage on the table is new"}
+    return " and ".join(news[file.path.name] for file in proposal.files) or "nothing to do"
 
 
 def _migration_lines(title: str, file: ChainFile) -> Iterable[str]:
@@ -118,7 +126,7 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
     title = f"### {proposal.dataset} v{proposal.version}"
     match proposal.plan:
         case Nothing():
-            yield f"{title}: {'the record schema is new' if proposal.files else 'nothing to do'}"
+            yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
                 yield from _migration_markdown(title, written.file)

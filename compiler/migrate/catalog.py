@@ -18,6 +18,7 @@ from psycopg.rows import DictRow, dict_row
 from compiler import names
 from compiler.canonical import Json, JsonDocument
 from compiler.migrate import catalog_queries as queries
+from compiler.migrate import others
 from compiler.migrate.defaults import read_default
 from compiler.migrate.state import INVALID, NOT_VALID, UNIQUE, UNNAMED
 from compiler.table import Shape
@@ -28,12 +29,20 @@ _ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Relation:
-    """Where to look: a base table with the names of its key constraint and its view."""
+    """Where to look: a base table with the names of its key constraint and its view.
+
+    `unmanaged` are the objects of others on it, as "index:mine": they are not read.
+    """
 
     schema: str
     table: str
     key_name: str
     view: str
+    unmanaged: frozenset[str] = frozenset()
+
+    def leaves(self, kind: str, name: str) -> bool:
+        """Whether the object is left to others."""
+        return f"{kind}:{name}" in self.unmanaged
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
@@ -75,10 +84,11 @@ class _Reader:
 
     def live(self, table: DictRow) -> Live:
         oid = table["oid"]
-        self._odd += table["odd"]
-        columns = self._all(queries.COLUMNS, oid)
-        constraints = self._all(queries.CONSTRAINTS, oid)
-        indexes = self._all(queries.INDEXES, oid)
+        self._odd += others.of_table(self._relation, table["odd"])
+        columns = others.columns(self._relation, self._all(queries.COLUMNS, oid), self._odd)
+        found = self._all(queries.CONSTRAINTS, oid)
+        constraints = others.constraints(self._relation, found)
+        indexes = others.indexes(self._relation, self._all(queries.INDEXES, oid), found)
         view = self.one(queries.VIEW, oid, self._relation.schema, self._relation.view)
         document = {
             "columns": sorted(self._column(row) for row in columns),

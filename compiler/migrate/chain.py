@@ -219,6 +219,8 @@ def _lock(chain: Chain, place: Path) -> Iterator[Finding]:
 
 def _behind(chain: Chain, table: Table, folder: Path) -> Iterator[Finding]:
     changes = () if chain.table == table else table_differences(chain.table, table)
+    if not changes and chain.table.unmanaged != table.unmanaged:
+        changes = ("what others manage on the table (unmanaged) is another list",)
     if changes:
         yield _error(
             version_folder(folder, chain.version) / TABLE,

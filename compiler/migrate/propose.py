@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from compiler.migrate.chain import (
     version_folder,
 )
 from compiler.migrate.evolution import Evolution, evolution
+from compiler.migrate.model import Chain
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
@@ -62,7 +63,7 @@ def propose(dataset: Dataset, folder: Path) -> Proposal:
     evolved = evolution(dataset, read_history(folder), folder)
     if evolved and evolved.refused:
         planned = _refused(planned, evolved)
-    files = _files(planned, table, dataset, folder)
+    files = _files(planned, chain, table, dataset, folder)
     return Proposal(dataset.name, dataset.version, planned, files, evolved)
 
 
@@ -98,16 +99,18 @@ def approve(
     return files
 
 
-def _files(planned: Plan, table: Table, dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+def _files(
+    planned: Plan, chain: Chain | None, table: Table, dataset: Dataset, folder: Path
+) -> tuple[NewFile, ...]:
     match planned:
         case Refused():
             return ()
         case Nothing():
-            return _history(dataset, folder)
+            return (*_history(dataset, folder), *_left_to_others(chain, table, dataset, folder))
         case Create(written):
             return _chain(dataset, folder, written, table)
         case Change(written, end):
-            return _chain(dataset, folder, written, end)
+            return _chain(dataset, folder, written, replace(end, unmanaged=table.unmanaged))
         case _:
             assert_never(planned)
 
@@ -121,6 +124,14 @@ def _chain(dataset: Dataset, folder: Path, written: tuple[Written, ...], table: 
         NewFile(place / TABLE, table_json.dumps(table)),
         NewFile(place / LOCK, lock_line(file.name, file.sha256)),
     )
+
+
+def _left_to_others(chain: Chain | None, table: Table, dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+    """table.json with what others manage now; it is no part of the shape, so no migration comes of it."""
+    if chain is None or chain.table.unmanaged == table.unmanaged:
+        return ()
+    text = table_json.dumps(replace(chain.table, unmanaged=table.unmanaged))
+    return (NewFile(version_folder(folder, dataset.version) / TABLE, text),)
 
 
 def _history(dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:

@@ -19,7 +19,7 @@ def relation_of(chain: Chain) -> Relation:
 
 def relation_at(table: Table) -> Relation:
     """Where a table lives."""
-    return Relation(table.schema, table.name, table.key_name, table.view.name)
+    return Relation(table.schema, table.name, table.key_name, table.view.name, frozenset(table.unmanaged))
 
 
 def size_of(connection: Connection[Any], relation: Relation) -> int:

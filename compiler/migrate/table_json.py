@@ -82,7 +82,10 @@ def loads(text: str) -> Table:
 
 
 def _table(table: Table) -> Json:
+    # Written only where there is any: a file without it stays as it was planned.
+    unmanaged = {"unmanaged": list(table.unmanaged)} if table.unmanaged else {}
     return {
+        **unmanaged,
         "format": FORMAT,
         "schema": table.schema,
         "name": table.name,
@@ -141,6 +144,7 @@ def _read_table(value: Json) -> Table:
         indexes=tuple(_read_index(index) for index in value["indexes"]),
         view=View(view["name"], tuple(view["columns"])),
         comment=value["comment"],
+        unmanaged=tuple(value.get("unmanaged", ())),
     )
 
 

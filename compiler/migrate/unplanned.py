@@ -11,7 +11,19 @@ from compiler.table import Table, TableColumn, default_json, type_name
 
 def unplanned(old: Table, new: Table, renames: Mapping[str, str]) -> tuple[str, ...]:
     """One sentence for each obstacle; empty where there is none. `renames`: old column name by new one."""
-    return (*moves(old, new), *_hints(old, new, renames), *_columns(old, new, renames))
+    return (
+        *moves(old, new),
+        *_left(old, new),
+        *_hints(old, new, renames),
+        *_columns(old, new, renames),
+    )
+
+
+def _left(old: Table, new: Table) -> Iterator[str]:
+    """What is to go is looked at until it is gone, so it cannot be left to others at the same time."""
+    ours = {f"column:{one.name}" for one in old.columns} | {f"index:{one.name}" for one in old.indexes}
+    for entry in sorted(ours & set(new.unmanaged)):
+        yield f"{entry.replace(':', ' ', 1)} is left to others (unmanaged), and the table has it from its migrations"
 
 
 def _hints(old: Table, new: Table, renames: Mapping[str, str]) -> Iterator[str]:

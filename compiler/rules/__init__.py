@@ -11,6 +11,7 @@ from compiler.rules.identity import IDENTITY_RULES
 from compiler.rules.limits import LIMIT_RULES
 from compiler.rules.principals import PRINCIPAL_RULES
 from compiler.rules.record import RECORD_RULES
+from compiler.rules.unmanaged import UNMANAGED_RULES
 
 __all__ = ["CROSS_RULES", "MEANING_RULES", "meaning_findings"]
 
@@ -19,6 +20,7 @@ MEANING_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
     *RECORD_RULES,
     *PRINCIPAL_RULES,
     *LIMIT_RULES,
+    *UNMANAGED_RULES,
 )
 
 

@@ -65,6 +65,7 @@ def test_the_smallest_manifest_is_completed_with_every_default() -> None:
             "schema": "datasets",
             "on_conflict": "ignore",
             "indexes": [],
+            "unmanaged": [],
             "checks": {},
             "columns": {},
         },

@@ -404,3 +404,26 @@ def test_verify(named_database):
         1,
         "alert_events v1: not as the journal says\n  column extra added (text)\n",
     )
+
+
+def test_what_others_manage_is_planned_without_a_migration(project, named_database):
+    sluice("plan")
+    sluice("migrate", "apply", "--prefix", "test")
+    named_database.execute("CREATE INDEX mine ON datasets.alert_events_v1 (sender)")
+    assert sluice("migrate", "status").exit_code == 1
+    edit_manifest(project, lambda manifest: manifest["table"].update(unmanaged=["index:mine"]))
+    assert "unmanaged) is another list. Run `sluice plan alert_events`." in sluice("check").stderr
+    assert sluice("plan").stdout == (
+        "alert_events v1: what others manage on the table is new\n"
+        "  wrote datasets/alert_events/migrations/v1/table.json\n"
+    )
+    assert sluice("check").exit_code == 0
+    assert sluice("migrate", "status").exit_code == 0
+    edit_manifest(
+        project, lambda manifest: manifest["record"]["properties"].update(region={"type": "string"})
+    )
+    sluice("plan")
+    assert sluice("migrate", "apply", "--prefix", "test").exit_code == 0
+    edit_manifest(project, lambda manifest: manifest["table"].pop("unmanaged"))
+    sluice("plan")
+    assert "index mine added" in sluice("migrate", "status").stdout
