@@ -145,13 +145,17 @@ def pretty(value: Json, indent: int = 0) -> str:
 
 
 def _next_steps(name: str, folder: Path) -> list[str]:
+    steps = (
+        (f"edit {folder}/dataset.json", "the record's schema, the key, who sends and who reads"),
+        ("sluice check", "every problem, with its place"),
+        (f"sluice show {name}", "the columns, every default and limit"),
+        (f"sluice plan {name}", "the table's first migration, for review"),
+        ("sluice dev up", "the whole environment on this machine"),
+    )
+    width = max(len(command) for command, _ in steps) + 4
     return [
         f"Wrote {folder}/dataset.json and {len(examples())} examples.",
         "",
         "Next:",
-        f"  edit {folder}/dataset.json      the record's schema, the key, who sends and who reads",
-        "  sluice check                    every problem, with its place",
-        f"  sluice show {name}              the columns, every default and limit",
-        f"  sluice plan {name}              the table's first migration, for review",
-        "  sluice dev up                   the whole environment on this machine",
+        *(f"  {command:{width}}{what}" for command, what in steps),
     ]
