@@ -1,92 +1,95 @@
 """The guard: what was changed by hand is named, and nothing is touched."""
 
 import pytest
+from psycopg.sql import SQL
 
 from compiler.migrate.apply import apply_in, status, status_in
 from compiler.migrate.errors import DriftError
 from tests.migrate.conftest import chain_of
+from tests.migrate.drifts import DRIFTS, TABLE, VIEW
 from tests.support.datasets import alert_events, integrity_signals
 from tests.support.postgres import every_major
 
-TABLE = "datasets.integrity_signals_v1"
-VIEW = "datasets.integrity_signals"
-# What was done by hand -> what the report says.
-CHANGES = {
-    f"ALTER TABLE {TABLE} ADD COLUMN extra text": "column extra added (text)",
-    f'ALTER TABLE {TABLE} ADD COLUMN extra text COLLATE "C"': "column extra is of a collation of its own",
-    f"ALTER TABLE {TABLE} ADD COLUMN extra integer GENERATED ALWAYS AS IDENTITY": "column extra is an identity column",
-    f"ALTER TABLE {TABLE} ADD COLUMN extra bigint GENERATED ALWAYS AS (id + 1) STORED": "column extra is a generated",
-    f"ALTER TABLE {TABLE} DROP COLUMN nothing CASCADE": "column nothing removed (text)",
-    f"ALTER TABLE {TABLE} RENAME COLUMN nothing TO something": "column something added (text)",
-    f"ALTER TABLE {TABLE} ALTER COLUMN note DROP NOT NULL": "column note became nullable",
-    f"ALTER TABLE {TABLE} ALTER COLUMN sluice_position TYPE bigint": "column sluice_position changed type from integer",
-    f"ALTER TABLE {TABLE} ALTER COLUMN count SET DEFAULT 6": "column count changed its default from -5 to 6",
-    f"ALTER TABLE {TABLE} ALTER COLUMN count DROP DEFAULT": "column count changed its default from -5 to none",
-    f"ALTER TABLE {TABLE} ALTER COLUMN ref SET DEFAULT gen_random_uuid()": "to 'gen_random_uuid()'",
-    f"ALTER TABLE {TABLE} DROP CONSTRAINT integrity_signals_v1_key": "key changed from (id, day) to ()",
-    f"ALTER TABLE {TABLE} RENAME CONSTRAINT integrity_signals_v1_key TO k": "primary key k should be named integrity_",
-    f"ALTER TABLE {TABLE} DROP CONSTRAINT ck_note_37f3c7c34a79": "check ck_note_37f3c7c34a79 removed",
-    f"ALTER TABLE {TABLE} ADD CONSTRAINT mine CHECK (id > 0)": "check mine added",
-    f"ALTER TABLE {TABLE} ADD CONSTRAINT ck_x_0123456789ab CHECK (id > 0) NOT VALID": "ck_x_0123456789ab is not valid",
-    f"ALTER TABLE {TABLE} ADD CONSTRAINT mine CHECK (id > 0) NO INHERIT": "constraint mine is NO INHERIT",
-    f"ALTER TABLE {TABLE} DROP CONSTRAINT ck_note_37f3c7c34a79,"
-    " ADD CONSTRAINT ck_note_37f3c7c34a79 CHECK (char_length(note) <= 10)": "ck_note_37f3c7c34a79 was edited: CHECK ((char",
-    f"ALTER TABLE {TABLE} ADD CONSTRAINT mine UNIQUE (note)": "constraint mine is neither a CHECK nor the key",
-    f"ALTER TABLE {TABLE} ADD CONSTRAINT mine FOREIGN KEY (note) REFERENCES sluice.datasets": "FOREIGN KEY (note)",
-    "DROP INDEX datasets.integrity_signals_v1_recent_idx": "index integrity_signals_v1_recent_idx removed",
-    f"CREATE INDEX mine ON {TABLE} (note)": "index mine added",
-    f"CREATE UNIQUE INDEX mine ON {TABLE} (note)": "index mine is unique",
-    f"CREATE INDEX mine ON {TABLE} (lower(note))": "index mine is on an expression",
-    f"CREATE INDEX mine ON {TABLE} (note text_pattern_ops)": "index mine is of an operator class",
-    f'CREATE INDEX mine ON {TABLE} (note COLLATE "C")': "index mine is of a collation of its own",
-    f"CREATE INDEX mine ON {TABLE} (note) WHERE id = 1": "index mine is partial, and its comment",
-    "COMMENT ON INDEX datasets.integrity_signals_v1_open_idx IS NULL": "open_idx is partial, and its comment is not",
-    f"DROP INDEX datasets.integrity_signals_v1_open_idx; CREATE INDEX integrity_signals_v1_open_idx ON {TABLE} (id)"
-    " WHERE flag; COMMENT ON INDEX datasets.integrity_signals_v1_open_idx IS '62982dd8cbf7'": "open_idx was edited",
-    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'datasets.integrity_signals_v1_by_tag_idx'::regclass": (
-        "index integrity_signals_v1_by_tag_idx is invalid: its build did not finish"
-    ),
-    f"COMMENT ON TABLE {TABLE} IS 'other'": "comment on the table changed",
-    f"COMMENT ON COLUMN {TABLE}.note IS 'other'": "comment on column note changed",
-    f"DROP VIEW {VIEW}": "view removed, or no longer on this table",
-    f"CREATE OR REPLACE VIEW {VIEW} AS SELECT *, 1 AS one FROM {TABLE}": "view integrity_signals is no plain list",
-    f"DROP VIEW {VIEW}; CREATE VIEW {VIEW} AS SELECT id, day FROM {TABLE}": "view changed its columns",
-    f"DROP VIEW {VIEW}; CREATE VIEW {VIEW} AS SELECT id AS day, day AS id FROM {TABLE}": "is no plain list of the table",
-    f"DROP VIEW {VIEW}; CREATE VIEW {VIEW} AS SELECT id FROM {TABLE} WHERE flag": "is no plain list of the table's",
-    f"DROP VIEW {VIEW}; CREATE MATERIALIZED VIEW {VIEW} AS SELECT id FROM {TABLE}": "is materialized",
-    f"ALTER VIEW {VIEW} SET (security_barrier = true)": "is not plain: security_barrier=true",
-    f"CREATE RULE mine AS ON INSERT TO {VIEW} DO INSTEAD NOTHING": "is not plain: it has rules",
-    f"CREATE RULE mine AS ON INSERT TO {TABLE} DO ALSO NOTHING": "rule mine",
-    f"CREATE FUNCTION datasets.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-    f" CREATE TRIGGER mine BEFORE INSERT ON {TABLE} FOR EACH ROW EXECUTE FUNCTION datasets.f()": "trigger mine",
-    f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY": "row-level security is on",
-    f"CREATE POLICY mine ON {TABLE}": "policy mine",
-    f"ALTER TABLE {TABLE} SET UNLOGGED": "it is not logged",
-    f"CREATE TABLE datasets.child () INHERITS ({TABLE})": "it takes part in inheritance",
-    f"DROP TABLE {TABLE} CASCADE": "the table is missing",
-    f"ALTER TABLE {TABLE} RENAME TO elsewhere": "the table is missing",
+# A superuser changes rows of the catalog, and becomes the owner again.
+BY_HAND = ("RESET ROLE", "SET LOCAL allow_system_table_mods = on", "{}", "SET ROLE sluice_owner")
+
+
+def by_hand(connection, statement):
+    with connection.transaction():
+        for one in BY_HAND:
+            connection.execute(SQL(one).format(SQL(statement)))
+
+
+@every_major
+def test_drift_is_named_nothing_is_changed_and_a_repair_is_enough(applied):
+    dataset = integrity_signals()
+    database = applied(dataset)
+    chain = chain_of(dataset)
+    major = database.session_major()
+    known = [drift for drift in DRIFTS if drift.since <= major]
+    assert len(known) > 60
+    with database.session() as connection:
+        for drift in known:
+            by_hand(connection, drift.change)
+            journal = connection.execute("TABLE sluice.migrations").fetchall()
+            with pytest.raises(DriftError) as caught:
+                apply_in(connection, chain, "test_integrity_signals_w")
+            found = caught.value.objects
+            assert any(drift.says in one for one in found), (drift.change, found)
+            assert status_in(connection, chain).drift == found
+            assert connection.execute("TABLE sluice.migrations").fetchall() == journal
+            assert str(caught.value).startswith("datasets.integrity_signals_v1 was changed outside")
+            by_hand(connection, drift.repair)
+            assert status_in(connection, chain).drift == (), drift.change
+            assert apply_in(connection, chain, "test_integrity_signals_w").applied == ()
+
+
+def test_a_table_that_was_dropped_is_named(applied):
+    database = applied(integrity_signals())
+    database.execute(f"DROP TABLE {TABLE} CASCADE")
+    with pytest.raises(DriftError, match="the table is missing"):
+        database.apply(integrity_signals())
+
+
+SETTINGS = {
+    "TimeZone": "Asia/Kolkata",
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "sql_standard",
+    "search_path": "datasets, public",
+    "default_transaction_read_only": "on",
+    "default_transaction_isolation": "serializable",
+    "extra_float_digits": "-5",
+    "quote_all_identifiers": "on",
+    "bytea_output": "escape",
+    "statement_timeout": "1ms",
+    "lock_timeout": "1ms",
 }
 
 
 @every_major
-def test_drift_is_named_and_nothing_is_changed(applied):
+@pytest.mark.parametrize(
+    "target", ["ROLE postgres", "DATABASE {database}", "ROLE postgres IN DATABASE {database}"]
+)
+def test_settings_of_role_and_database_change_nothing(database, target):
+    """What is planned is applied, and is no drift, whatever the session would have begun with."""
     dataset = integrity_signals()
-    database = applied(dataset)
-    chain = chain_of(dataset)
-    for change, says in CHANGES.items():
-        with database.session() as connection, connection.transaction(force_rollback=True):
-            connection.execute("RESET ROLE")
-            connection.execute("SET LOCAL allow_system_table_mods = on")
-            connection.execute(change)
-            connection.execute("SET ROLE sluice_owner")
-            journal = connection.execute("TABLE sluice.migrations").fetchall()
-            with pytest.raises(DriftError) as caught:
-                apply_in(connection, chain, "test_integrity_signals_w")
-            assert any(says in found for found in caught.value.objects), (change, caught.value.objects)
-            assert status_in(connection, chain).drift == caught.value.objects
-            assert connection.execute("TABLE sluice.migrations").fetchall() == journal
-            assert str(caught.value).startswith("datasets.integrity_signals_v1 was changed outside")
-    assert status(database.conninfo, chain).drift == ()
+    name = database.conninfo["dbname"]
+    where = target.format(database=name)
+    database.roles(dataset)
+    database.execute(*(f"ALTER {where} SET {one} = {_value(text)}" for one, text in SETTINGS.items()))
+    try:
+        assert database.apply(dataset).fingerprint == chain_of(dataset).end
+        assert status(database.conninfo, chain_of(dataset)).drift == ()
+    finally:
+        database.execute(
+            f"ALTER {where} RESET ALL", options="-c default_transaction_read_only=off -c statement_timeout=0"
+        )
+    assert status(database.conninfo, chain_of(dataset)).drift == ()
+    assert database.apply(dataset).applied == ()
+
+
+def _value(text):
+    return text if text.startswith("datasets") else f"'{text}'"
 
 
 @every_major
