@@ -12,6 +12,7 @@ from psycopg import Connection
 from compiler import names as derived
 from compiler.cli.common import FOUND_PROBLEMS, fail, project_root
 from compiler.cli.database import Chosen, chains, connected, environment_prefix
+from compiler.cli.migrate_adopt import command as adopt
 from compiler.cli.migrate_report import rehearsal_text, status_text, verified_text
 from compiler.dataset import Dataset
 from compiler.migrate import session
@@ -125,6 +126,9 @@ def verify(ctx: click.Context, names: tuple[str, ...]) -> None:
         found = [verify_in(connection, one.chain, click.echo) for one in chosen]
     click.echo("".join(map(verified_text, found)), nl=False)
     ctx.exit(FOUND_PROBLEMS if any(one.wrong for one in found) else 0)
+
+
+command.add_command(adopt)
 
 
 def _rehearse(connection: Connection[Any], chosen: list[Chosen], prefix: str) -> int:

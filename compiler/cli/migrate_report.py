@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from compiler.migrate.apply import Status
+from compiler.migrate.errors import ways_out
 from compiler.migrate.model import Hazard
 from compiler.migrate.rehearse import Foreseen, Rehearsal
 from compiler.migrate.verify import Verified
@@ -20,6 +21,7 @@ def status_text(status: Status) -> str:
             *(f"  pending: {name}" for name in status.pending),
             *(f"  waits for the sink {text}" for text in status.held_back),
             *(f"  changed outside of its migrations: {text}" for text in status.drift),
+            *([f"  {ways_out(status.dataset)}"] if status.drift else []),
             *(f"  {text}" for text in status.trouble),
         ]
     )

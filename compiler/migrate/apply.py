@@ -15,9 +15,10 @@ from psycopg import Connection
 from compiler.migrate import catalog, journal, session
 from compiler.migrate.control import ControlResult, apply_control
 from compiler.migrate.drift import drift, guard
+from compiler.migrate.entering import enter, foreseen
 from compiler.migrate.errors import JournalError, MigrateError
 from compiler.migrate.journal import Position
-from compiler.migrate.model import Chain
+from compiler.migrate.model import Chain, ChainFile
 from compiler.migrate.patience import Patience
 from compiler.migrate.relations import relation_of
 from compiler.migrate.requirements import (
@@ -120,11 +121,16 @@ class _How:
 
 def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progress) -> ApplyResult:
     position = journal.read_position(connection, chain.dataset, chain.version)
+    require_registration(connection, chain, how.writer_role)
+    entered = enter(connection, chain, position)
+    for member in entered:
+        progress(f"{chain.dataset} v{chain.version}: {member.name} (entered: the table is so already)")
+    if entered:
+        position = journal.read_position(connection, chain.dataset, chain.version)
     files = journal.pending(position, chain)
     if how.expand_only:
         files = tuple(member for member in files if member in chain.expanded)
     require_approvals(chain, files)
-    require_registration(connection, chain, how.writer_role)
     guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
     runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience, how.stop)
     entry = position.interrupted
@@ -135,7 +141,8 @@ def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progr
         runner.run(member, entry if resumed else None)
     _renew_owner(connection, chain, how.owner)
     end = files[-1].migration.after if files else position.fingerprint
-    return ApplyResult(chain.dataset, chain.version, tuple(member.name for member in files), end)
+    names = tuple(member.name for member in (*entered, *files))
+    return ApplyResult(chain.dataset, chain.version, names, end)
 
 
 def _renew_owner(connection: Connection[Any], chain: Chain, owner: str | None) -> None:
@@ -165,13 +172,16 @@ def status_in(connection: Connection[Any], chain: Chain) -> Status:
         return Status(chain.dataset, chain.version, applied, (), trouble=(str(error),))
     names_of_waiting = tuple(member.name for member in waiting)
     held = tuple(text for member in waiting for text in sinks_in_need(connection, chain, member))
-    drifted = _drift(connection, chain, position)
+    drifted = _drift(connection, chain, position, waiting)
     return Status(chain.dataset, chain.version, applied, names_of_waiting, drifted, held_back=held)
 
 
-def _drift(connection: Connection[Any], chain: Chain, position: Position) -> tuple[str, ...]:
-    live = catalog.read(connection, relation_of(chain))
-    return tuple(drift(live, position, journal.server_major(connection), journal.tolerated(position, chain)))
+def _drift(
+    connection: Connection[Any], chain: Chain, position: Position, waiting: tuple[ChainFile, ...]
+) -> tuple[str, ...]:
+    live, major = catalog.read(connection, relation_of(chain)), journal.server_major(connection)
+    position = foreseen(position, live, waiting, major)
+    return tuple(drift(live, position, major, journal.tolerated(position, chain)))
 
 
 __all__ = [

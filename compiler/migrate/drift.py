@@ -23,7 +23,7 @@ def guard(
     live = catalog.read(connection, relation)
     objects = tuple(drift(live, position, server_major(connection), tolerated))
     if objects:
-        raise DriftError(str(relation), objects)
+        raise DriftError(str(relation), objects, relation.view)
     return live
 
 

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def ways_out(dataset: str) -> str:
+    """What can be done about objects that were changed by hand."""
+    return (
+        "Put these objects back as they were; or let git follow the database: "
+        f"`sluice migrate adopt {dataset}`; or leave them to whoever made them: `table.unmanaged`."
+    )
+
+
 class MigrateError(Exception):
     """Something stands in the way; `message` says what was found, `fix` what to do."""
 
@@ -51,11 +59,11 @@ class LockError(MigrateError):
 class DriftError(MigrateError):
     """The live table is not the one that the journal expects; nothing was changed. `objects` names what differs."""
 
-    def __init__(self, relation: str, objects: tuple[str, ...]) -> None:
+    def __init__(self, relation: str, objects: tuple[str, ...], dataset: str) -> None:
         self.relation = relation
         self.objects = objects
         listed = "".join(f"\n  {one}" for one in objects)
         super().__init__(
             f"{relation} was changed outside of its migrations:{listed}\n",
-            "Nothing was changed. Put these objects back as they were, then run the command again.",
+            f"Nothing was changed. {ways_out(dataset)}",
         )

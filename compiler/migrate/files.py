@@ -19,6 +19,11 @@ among the headers:
 
     -- approved: step 2 data-loss sql12:41fd09aa31c7 because "Nobody reads it since March."
     -- refuses while there is: SELECT "org_id" FROM …
+
+So do the marks of a file that makes what was done by hand somewhere, and of one whose SQL was edited and proven:
+
+    -- adopts what was done by hand
+    -- edited: "Fewer locks."  shadow postgres 18 sql sha256:…
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from compiler.migrate.model import PLANNER, Approval, Effort, Hazard, Lock, Migration, Mode, Phase, Step
+from compiler.migrate.model import PLANNER, Approval, Edit, Effort, Hazard, Lock, Migration, Mode, Phase, Step
 
 NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
@@ -54,6 +59,11 @@ _RUNS = re.compile(
 _APPROVED = re.compile(
     rf"-- approved: step (?P<step>[1-9][0-9]*) (?P<hazard>{'|'.join(one.word for one in Hazard)}) "
     r'sql12:(?P<sql12>[0-9a-f]{12}) because "(?P<why>[^"]*[^" ][^"]*)"'
+)
+_ADOPTS = "-- adopts what was done by hand"
+_EDITED = re.compile(
+    r'-- edited: "(?P<why>[^"]*[^" ][^"]*)"  '
+    rf"shadow postgres (?P<major>[1-9][0-9]*) sql (?P<sql>{_HASH})"
 )
 _RECOVERY = "-- after a kill: "
 _VIOLATIONS = "-- refuses while there is: "
@@ -85,6 +95,7 @@ def write(migration: Migration) -> str:
         f"-- sluice migration {migration.number:04d}  {target}  phase {migration.phase}",
         f"-- {ends}  previous {migration.previous}  sql {migration.sql_sha256}",
         f"-- planner {migration.planner}  postgres {migration.postgres}+",
+        *_mark_lines(migration),
         *map(approval_line, migration.approvals),
     ]
     for number, step in enumerate(migration.steps, start=1):
@@ -97,6 +108,14 @@ def write(migration: Migration) -> str:
     return text
 
 
+def _mark_lines(migration: Migration) -> Iterable[str]:
+    if migration.adopts:
+        yield _ADOPTS
+    if migration.edited:
+        how = migration.edited
+        yield f'-- edited: "{how.why}"  shadow postgres {how.major} sql {how.sql_sha256}'
+
+
 def approval_line(approval: Approval) -> str:
     """The header line that approves a step's hazard."""
     return (
@@ -105,16 +124,20 @@ def approval_line(approval: Approval) -> str:
     )
 
 
-def read(text: str) -> Migration:
-    """The migration that a file's text says. Raises FileError, or EditedError where only the SQL was changed."""
+def read(text: str, *, edited: bool = False) -> Migration:
+    """The migration that a file's text says. Raises FileError, or EditedError where only the SQL was changed.
+
+    With `edited` the SQL may be another than the header says.
+    """
     lines = _lines(text)
     first = _header(_FIRST, lines, 0)
     second = _header(_SECOND, lines, 1)
     third = _header(_THIRD, lines, 2)
     if int(third["planner"]) > PLANNER:
         raise FileError(f"planner {third['planner']} wrote this file; this release reads up to {PLANNER}", 3)
-    approvals = tuple(_approvals(lines))
-    start = 3 + len(approvals)
+    marks, start = _marks(lines, 3)
+    approvals = tuple(_approvals(lines, start))
+    start += len(approvals)
     migration = Migration(
         number=int(first["number"]),
         dataset=first["dataset"],
@@ -127,22 +150,42 @@ def read(text: str) -> Migration:
         planner=int(third["planner"]),
         postgres=int(third["postgres"]),
         approvals=approvals,
+        **marks,
     )
-    _check(migration, second["sql"])
+    _check(migration, migration.sql_sha256 if edited else second["sql"], edited=edited)
     return migration
 
 
-def _check(migration: Migration, sql_sha256: str) -> None:
+def _check(migration: Migration, sql_sha256: str, *, edited: bool) -> None:
     if migration.sql_sha256 != sql_sha256:
         raise EditedError(
             f"the steps' SQL has the hash {migration.sql_sha256}, the header says {sql_sha256}", 2
+        )
+    if not edited and migration.edited and migration.edited.sql_sha256 != sql_sha256:
+        raise EditedError(
+            f"it was proven for the hash {migration.edited.sql_sha256}, the SQL has {sql_sha256}", 4
         )
     if migration.steps[-1].after != migration.after:
         raise FileError("the last step's fingerprint is not the one that the file goes to", 2)
 
 
-def _approvals(lines: list[str]) -> Iterable[Approval]:
-    for number, line in enumerate(lines[3:], start=4):
+def _marks(lines: list[str], at: int) -> tuple[dict[str, Any], int]:
+    """What the lines after the headers say of the whole file, and the index of the first line after them."""
+    marks: dict[str, Any] = {}
+    if lines[at : at + 1] == [_ADOPTS]:
+        marks["adopts"] = True
+        at += 1
+    if at < len(lines) and lines[at].startswith("-- edited:"):
+        found = _EDITED.fullmatch(lines[at])
+        if found is None:
+            raise FileError('expected `-- edited: "<why>"  shadow postgres N sql sha256:…`', at + 1)
+        marks["edited"] = Edit(found["why"], int(found["major"]), found["sql"])
+        at += 1
+    return marks, at
+
+
+def _approvals(lines: list[str], at: int) -> Iterable[Approval]:
+    for number, line in enumerate(lines[at:], start=at + 1):
         if not line.startswith("-- approved:"):
             return
         found = _APPROVED.fullmatch(line)

@@ -127,8 +127,20 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A file's SQL was edited by hand, and proven on a Postgres of that major version; bound to the SQL by its hash."""
+
+    why: str
+    major: int
+    sql_sha256: str
+
+
+@dataclass(frozen=True)
 class Migration:
-    """One migration file. `before` and `after` are the table's fingerprints, `previous` the earlier file's hash."""
+    """One migration file. `before` and `after` are the table's fingerprints, `previous` the earlier file's hash.
+
+    `adopts`: it makes what was done by hand in some database, which is then entered there as applied.
+    """
 
     number: int
     dataset: str
@@ -141,6 +153,8 @@ class Migration:
     planner: int = PLANNER
     postgres: int = POSTGRES_MINIMUM
     approvals: tuple[Approval, ...] = ()
+    adopts: bool = False
+    edited: Edit | None = None
 
     def unapproved(self) -> tuple[tuple[int, Step], ...]:
         """The steps, by number, whose hazard nobody has approved as they are."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
+from compiler.canonical import sha256_bytes
 from compiler.dataset import Dataset
+from compiler.migrate import files as migration_files
 from compiler.migrate import history, renames, table_json
 from compiler.migrate.approve import ApproveError, approved
 from compiler.migrate.chain import (
@@ -23,7 +25,7 @@ from compiler.migrate.chain import (
     version_folder,
 )
 from compiler.migrate.evolution import Evolution, evolution
-from compiler.migrate.model import Chain
+from compiler.migrate.model import Chain, ChainFile
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
@@ -71,6 +73,28 @@ def _refused(planned: Plan, evolved: Evolution) -> Refused:
     """A refused record stops the table's change too; the table's own refusals are told with it."""
     also = planned.reasons if isinstance(planned, Refused) else ()
     return Refused((*(refusal.told for refusal in evolved.refusals), *also), evolved.way_out)
+
+
+def propose_adopting(dataset: Dataset, folder: Path, chain: Chain, table: Table) -> Proposal:
+    """The files that take the chain to what was done by hand, and say so. Reads only."""
+    registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
+    planned = plan(chain, table, registration)
+    if isinstance(planned, Change):
+        planned = Change(_marked(planned.files), planned.table)
+    files = tuple(
+        file for file in _files(planned, chain, table, dataset, folder) if file.path.name != history.FILE
+    )
+    return Proposal(dataset.name, dataset.version, planned, files)
+
+
+def _marked(written: Iterable[Written]) -> tuple[Written, ...]:
+    marked: list[Written] = []
+    for one in written:
+        previous = marked[-1].file.sha256 if marked else one.file.migration.previous
+        migration = replace(one.file.migration, adopts=True, previous=previous)
+        text = migration_files.write(migration)
+        marked.append(Written(ChainFile(one.file.name, migration, sha256_bytes(text.encode())), text))
+    return tuple(marked)
 
 
 def write(proposal: Proposal) -> None:

@@ -13,9 +13,10 @@ import psycopg
 from psycopg import Connection
 from psycopg.sql import SQL
 
-from compiler.migrate import journal
+from compiler.migrate import catalog, journal
 from compiler.migrate.catalog import Relation
 from compiler.migrate.drift import guard
+from compiler.migrate.entering import foreseen
 from compiler.migrate.errors import MigrateError
 from compiler.migrate.journal import Position
 from compiler.migrate.model import Chain, ChainFile, Step
@@ -67,6 +68,9 @@ def rehearse(connection: Connection[Any], chain: Chain, writer_role: str, *, pre
         files = journal.pending(position, chain)
     except MigrateError as error:
         return Rehearsal(chain.dataset, chain.version, (), (str(error),))
+    live = catalog.read(connection, relation_of(chain))
+    position = foreseen(position, live, files, journal.server_major(connection))
+    files = journal.pending(position, chain)
     steps = tuple(_steps(connection, position, files))
     obstacles = (
         *_requirements(connection, chain, position, files, writer_role, prepared=prepared),

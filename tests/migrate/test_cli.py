@@ -427,3 +427,38 @@ def test_what_others_manage_is_planned_without_a_migration(project, named_databa
     edit_manifest(project, lambda manifest: manifest["table"].pop("unmanaged"))
     sluice("plan")
     assert "index mine added" in sluice("migrate", "status").stdout
+
+
+def test_adopt_writes_what_git_needs_to_follow(project, named_database):
+    sluice("plan")
+    sluice("migrate", "apply", "--prefix", "test")
+    assert sluice("migrate", "adopt", "alert_events").stdout == (
+        "alert_events v1: nothing was changed by hand\n"
+    )
+    named_database.execute("ALTER TABLE datasets.alert_events_v1 ADD COLUMN extra text")
+    assert "`sluice migrate adopt alert_events`" in sluice("migrate", "status").stdout
+    named_database.execute("CREATE INDEX mine ON datasets.alert_events_v1 (lower(sender))")
+    before = contents(project)
+    refused = sluice("migrate", "adopt", "alert_events")
+    assert refused.exit_code == 1
+    assert "  index mine is on an expression\n" in refused.stderr
+    assert contents(project) == before
+    named_database.execute("DROP INDEX datasets.mine")
+    found = sluice("migrate", "adopt", "alert_events")
+    assert found.exit_code == 0, found.output
+    assert found.stdout.splitlines() == [
+        "alert_events v1: 0002_add_extra.sql, phase expand",
+        '  step 1: add column "extra"    lock ACCESS EXCLUSIVE, instant',
+        f"  wrote {CHAIN}/0002_add_extra.sql",
+        f"  wrote {CHAIN}/table.json",
+        f"  wrote {CHAIN}/chain.lock",
+        "Write into datasets/alert_events/dataset.json, then run `sluice plan alert_events`:",
+        '  $.record.properties.extra: {"type": "string"}',
+    ]
+    edit_manifest(project, lambda manifest: manifest["record"]["properties"].update(extra={"type": "string"}))
+    assert "0003_" in sluice("plan").stdout
+    applied = sluice("migrate", "apply", "--prefix", "test")
+    assert applied.exit_code == 0, applied.output
+    assert "alert_events v1: 0002_add_extra.sql (entered: the table is so already)\n" in applied.stdout
+    assert '  step 1: show "extra" in view "alert_events"' in applied.stdout
+    assert sluice("migrate", "status").exit_code == 0

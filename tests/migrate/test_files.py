@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.migrate import files
-from compiler.migrate.model import NO_PREVIOUS, Effort, Hazard, Lock, Migration, Mode, Phase, Step
+from compiler.migrate.model import NO_PREVIOUS, Edit, Effort, Hazard, Lock, Migration, Mode, Phase, Step
 from compiler.migrate.planner import Create, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import ABSENT_FINGERPRINT, table_of
+from tests.migrate.conftest import chain_of
 from tests.migrate.strategies import tables
 from tests.support.datasets import alert_events
 
@@ -166,3 +167,19 @@ def test_sql_with_a_line_that_reads_as_a_header_is_never_written(text):
     smuggled = replace(first, sql=f"SELECT '\n{line}\nSELECT 1;';")
     with pytest.raises(ValueError, match=r"step 2|reads as a header"):
         files.write(replace(migration, steps=(smuggled, *migration.steps[1:])))
+
+
+def test_marks_of_a_whole_file_are_read_back():
+    migration = chain_of(alert_events()).files[0].migration
+    edit = Edit("Fewer locks.", 18, migration.sql_sha256)
+    marked = replace(migration, adopts=True, edited=edit)
+    text = files.write(marked)
+    assert text.split("\n")[3:5] == [
+        "-- adopts what was done by hand",
+        f'-- edited: "Fewer locks."  shadow postgres 18 sql {migration.sql_sha256}',
+    ]
+    other = text.replace(f"18 sql {migration.sql_sha256}", f"18 sql sha256:{'0' * 64}")
+    with pytest.raises(files.EditedError, match="it was proven for the hash sha256:0000"):
+        files.read(other)
+    with pytest.raises(files.FileError, match="line 5: expected `-- edited"):
+        files.read(text.replace("shadow postgres 18", "shadow"))

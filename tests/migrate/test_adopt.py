@@ -1,0 +1,166 @@
+"""Git follows what was done by hand: entered where it was done, run everywhere else."""
+
+from dataclasses import replace
+
+import pytest
+
+from compiler.migrate import catalog, journal
+from compiler.migrate.adopt import adopted
+from compiler.migrate.apply import status
+from compiler.migrate.chain import read_chain
+from compiler.migrate.errors import DriftError
+from compiler.migrate.propose import propose, propose_adopting, write
+from compiler.migrate.rehearse import rehearse
+from compiler.migrate.relations import relation_of
+from tests.migrate.conftest import chain_of, writer
+from tests.support.datasets import alert_events
+from tests.support.postgres import every_major
+
+TABLE = "datasets.alert_events_v1"
+# What was done by hand -> what to write into the manifest.
+TAKEN = {
+    f"ALTER TABLE {TABLE} ADD COLUMN extra text": '$.record.properties.extra: {"type": "string"}',
+    f"ALTER TABLE {TABLE} ADD COLUMN extra numeric(8,2) DEFAULT 1.5": "$.table.columns.extra.default: 1.5",
+    f"ALTER TABLE {TABLE} ADD COLUMN extra bigint NOT NULL DEFAULT 7": "$.table.columns.extra.default: 7",
+    f"ALTER TABLE {TABLE} ADD COLUMN extra jsonb; COMMENT ON COLUMN {TABLE}.extra IS 'More'": (
+        '$.record.properties.extra: {"type": "object", "description": "More"}'
+    ),
+    f"CREATE INDEX alert_events_v1_by_sender_idx ON {TABLE} (sender, raised_at DESC)": (
+        '$.table.indexes: add {"name": "by_sender", "columns": ["sender", '
+        '{"column": "raised_at", "order": "desc", "nulls": "first"}]}'
+    ),
+    "DROP INDEX datasets.alert_events_v1_recent_idx": '$.table.indexes: remove "recent"',
+    f"ALTER TABLE {TABLE} ALTER COLUMN value SET DEFAULT 3": "$.table.columns.value.default: 3",
+    f"ALTER TABLE {TABLE} ALTER COLUMN raised_at DROP NOT NULL": "$.record.required, for raised_at: take it out",
+    f"ALTER TABLE {TABLE} ALTER COLUMN value SET NOT NULL": '$.record.required, for value: add "value"',
+    f"COMMENT ON TABLE {TABLE} IS 'Other'": '$.description: "Other"',
+    f"COMMENT ON COLUMN {TABLE}.value IS 'Other'": '$.record.properties.value.description: "Other"',
+}
+# What was done by hand -> why git cannot follow.
+LEFT = {
+    f"ALTER TABLE {TABLE} ADD COLUMN extra integer": "column extra added (integer)",
+    f"ALTER TABLE {TABLE} ADD COLUMN extra uuid DEFAULT gen_random_uuid()": "column extra added (uuid)",
+    f"ALTER TABLE {TABLE} ADD COLUMN extra text NOT NULL": "column extra added (text): it takes no null",
+    f"ALTER TABLE {TABLE} DROP COLUMN labels CASCADE": "column labels removed (jsonb)",
+    f"ALTER TABLE {TABLE} ADD CONSTRAINT mine CHECK (value > 0)": "check mine added",
+    f"CREATE INDEX mine ON {TABLE} (sender)": (
+        'index mine added; it could be taken over as alert_events_v1_mine_idx: ALTER INDEX "datasets"."mine" RENAME TO '
+        '"alert_events_v1_mine_idx";'
+    ),
+    f"CREATE INDEX mine ON {TABLE} (lower(sender))": "index mine is on an expression",
+    f"CREATE UNIQUE INDEX alert_events_v1_by_sender_idx ON {TABLE} (sender)": "alert_events_v1_by_sender_idx is unique",
+    f"ALTER TABLE {TABLE} ALTER COLUMN ingested_at DROP DEFAULT": "column ingested_at changed its default",
+    f"ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY": "row-level security is on",
+}
+
+
+def by_hand(connection, change):
+    connection.execute("RESET ROLE")
+    connection.execute(change)
+    connection.execute("SET ROLE sluice_owner")
+
+
+def seen(connection, chain):
+    live = catalog.read(connection, relation_of(chain))
+    position = journal.read_position(connection, chain.dataset, chain.version)
+    return live, adopted(chain.table, live, position.snapshot, journal.server_major(connection))
+
+
+@every_major
+def test_what_a_manifest_can_say_is_taken_over(applied):
+    chain = chain_of(alert_events())
+    with applied(alert_events()).session() as connection:
+        for change, says in TAKEN.items():
+            with connection.transaction(force_rollback=True):
+                by_hand(connection, change)
+                live, found = seen(connection, chain)
+                assert found.left == (), change
+                assert found.table.fingerprint == live.shape.fingerprint, change
+                assert any(line.startswith(says) for line in found.manifest), (change, found.manifest)
+
+
+def test_all_of_it_at_once(applied):
+    chain = chain_of(alert_events())
+    check = next(one for one in chain.table.checks if one.column == "severity")
+    changes = [text for text in TAKEN if "extra" not in text]
+    with applied(alert_events()).session() as connection:
+        by_hand(connection, "; ".join([*changes, f"ALTER TABLE {TABLE} DROP CONSTRAINT {check.name}"]))
+        live, found = seen(connection, chain)
+    assert (found.left, found.table.fingerprint) == ((), live.shape.fingerprint)
+    assert "$.record.properties.severity: enum or const: remove it" in found.manifest
+
+
+@every_major
+def test_what_it_cannot_say_is_named(applied):
+    chain = chain_of(alert_events())
+    with applied(alert_events()).session() as connection:
+        for change, says in LEFT.items():
+            with connection.transaction(force_rollback=True):
+                by_hand(connection, change)
+                _, found = seen(connection, chain)
+                assert any(says in text for text in found.left), (change, found.left)
+
+
+@pytest.fixture
+def adopting(applied, tmp_path):
+    """A database that was changed by hand, in an expand and a contract file's way, and the chain that follows it."""
+    dataset = alert_events()
+    database = applied(dataset)
+    write(propose(dataset, tmp_path))
+    database.execute(
+        f"ALTER TABLE {TABLE} ADD COLUMN extra text",
+        f"ALTER TABLE {TABLE} ALTER COLUMN value SET NOT NULL",
+        f"CREATE INDEX alert_events_v1_by_sender_idx ON {TABLE} (sender)",
+    )
+    chain = read_chain(tmp_path, dataset.name, 1)
+    with database.session() as connection:
+        _, found = seen(connection, chain)
+    write(propose_adopting(dataset, tmp_path, chain, found.table))
+    return database, read_chain(tmp_path, dataset.name, 1)
+
+
+def test_where_it_was_done_it_is_entered_and_nothing_is_changed(adopting):
+    database, chain = adopting
+    names = tuple(file.name for file in chain.files[1:])
+    assert [file.migration.adopts for file in chain.files] == [False, True, True]
+    files = "SELECT oid, relfilenode, xmin::text FROM pg_class WHERE relname LIKE 'alert_events%' ORDER BY 1"
+    before = database.fetch(files)
+    assert status(database.conninfo, chain).drift == ()
+    with database.session() as connection:
+        foreseen = rehearse(connection, chain, writer(alert_events()), prepared=True)
+    assert (foreseen.steps, foreseen.obstacles) == ((), ())
+    assert database.apply(alert_events(), chain).applied == names
+    assert database.fetch(files) == before
+    found = status(database.conninfo, chain)
+    assert (found.pending, found.drift) == ((), ())
+    steps = "SELECT count(*) FROM sluice.migration_steps WHERE number > 1 AND finished_at IS NOT NULL"
+    assert database.fetch(steps) == [(sum(len(file.migration.steps) for file in chain.files[1:]),)]
+    database.execute(f"ALTER TABLE {TABLE} DROP COLUMN extra")
+    assert status(database.conninfo, chain).drift == ("column extra removed (text)",)
+
+
+def test_elsewhere_it_is_run(adopting):
+    database, chain = adopting
+    database.execute(
+        f"ALTER TABLE {TABLE} DROP COLUMN extra",
+        f"ALTER TABLE {TABLE} ALTER COLUMN value DROP NOT NULL",
+        "DROP INDEX datasets.alert_events_v1_by_sender_idx",
+    )
+    assert len(database.apply(alert_events(), chain).applied) == 2
+    assert status(database.conninfo, chain).drift == ()
+    assert database.fetch(
+        "SELECT count(*) FROM pg_class WHERE relname = 'alert_events_v1_by_sender_idx'"
+    ) == [(1,)]
+
+
+def test_only_the_whole_of_it_is_entered_and_only_from_a_file_that_says_so(adopting):
+    database, chain = adopting
+    plain = replace(
+        chain,
+        files=tuple(replace(file, migration=replace(file.migration, adopts=False)) for file in chain.files),
+    )
+    with pytest.raises(DriftError, match=r"`sluice migrate adopt alert_events`; or leave them .*unmanaged"):
+        database.apply(alert_events(), plain)
+    database.execute(f"ALTER TABLE {TABLE} ADD COLUMN more text")
+    with pytest.raises(DriftError, match="column more added"):
+        database.apply(alert_events(), chain)
