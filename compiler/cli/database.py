@@ -14,7 +14,7 @@ import click
 from psycopg import Connection
 
 from compiler.cli.common import fail, stop
-from compiler.cli.plan import dataset_folders, problem_of
+from compiler.cli.plan_shared import dataset_folders, problem_of
 from compiler.dataset import Dataset
 from compiler.migrate import session
 from compiler.migrate.chain import Chain, chain_findings, read_chain

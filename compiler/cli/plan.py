@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from compiler.cli.common import DATASETS, FOUND_PROBLEMS, project_root, stop
+from compiler.cli.common import FOUND_PROBLEMS, project_root, stop
 from compiler.cli.plan_report import reported
+from compiler.cli.plan_shared import compiled, dataset_folders, problem_of
 from compiler.migrate.approve import ApproveError
 from compiler.migrate.chain import ChainError
 from compiler.migrate.planner import Refused
 from compiler.migrate.propose import Proposal, approve, propose, write
-from compiler.pipeline import CompiledDataset, compile_datasets, each_dataset
-from compiler.problems import Finding, Problem, errors
+from compiler.pipeline import CompiledDataset, each_dataset
+from compiler.problems import Problem, errors
 
 
 @click.command(
@@ -35,15 +37,24 @@ from compiler.problems import Finding, Problem, errors
     help="Approve the hazard of a step, by the file's number and the step's; the SQL as it is now. May be repeated.",
 )
 @click.option("--because", "why", metavar="TEXT", help="Why the hazard is accepted; it stands in the file.")
+@click.option(
+    "--rebase",
+    is_flag=True,
+    help="After a merge of two plans from one base: keep the other branch's files, drop ours, and plan anew from there.",
+)
+@click.option(
+    "--onto",
+    metavar="REF",
+    help="The branch that --rebase keeps the files of; by default origin/main, or main.",
+)
+@click.option(
+    "--undo",
+    "undone",
+    metavar="NNNN",
+    help="After a revert in git: bring back this migration, which a database has, and plan the way from there.",
+)
 @click.pass_context
-def command(
-    ctx: click.Context,
-    names: tuple[str, ...],
-    check: bool,  # noqa: FBT001 - click's
-    form: str,
-    approvals: tuple[str, ...],
-    why: str | None,
-) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Write the migrations that the manifests need.
 
     For each dataset NAME (by default all) whose manifest is right: the migration files of its version, the table that
@@ -59,69 +70,86 @@ def command(
 
     Nothing is written where records that an earlier record schema of the version admitted are refused now.
 
+    Applied migrations never leave a chain. Where two branches planned from one base, the later one plans again:
+    NAME --rebase. Where a commit with a migration was reverted, and a database has it: NAME --undo NNNN.
+
     --format markdown is for a review: each step with its lock, its hazard and its SQL, and what becomes of the records.
     """
-    root = project_root(ctx)
-    if approvals or why is not None:
-        _approve(ctx, root, names, approvals, why)
-        return
-    results, found = each_dataset(root, dataset_folders(root, names), _proposed)
+    root, asked = project_root(ctx), _Asked(**given)
+    if asked.is_retake:
+        _retake(root, asked)
+    elif asked.approvals or asked.why is not None:
+        _approve(root, asked)
+    else:
+        ctx.exit(_plan(root, asked))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The command line."""
+
+    names: tuple[str, ...]
+    check: bool
+    form: str
+    approvals: tuple[str, ...]
+    why: str | None
+    rebase: bool
+    onto: str | None
+    undone: str | None
+
+    @property
+    def is_retake(self) -> bool:
+        """Whether to plan from the chain of another commit."""
+        return self.rebase or self.onto is not None or self.undone is not None
+
+
+def _plan(root: Path, asked: _Asked) -> int:
+    results, found = each_dataset(root, dataset_folders(root, asked.names), _proposed)
     proposals = [result for result in results if isinstance(result, Proposal)]
     problems = (*found, *(one for result in results if not isinstance(result, Proposal) for one in result))
-    if not check:
+    if not asked.check:
         for proposal in proposals:
             write(proposal)
-    click.echo(reported(proposals, form, check=check), nl=False)
+    click.echo(reported(proposals, asked.form, check=asked.check), nl=False)
     if errors(problems):
         stop(problems)
     refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
-    ctx.exit(FOUND_PROBLEMS if refused or (check and any(p.files for p in proposals)) else 0)
+    return FOUND_PROBLEMS if refused or (asked.check and any(p.files for p in proposals)) else 0
 
 
-def _approve(
-    ctx: click.Context, root: Path, names: tuple[str, ...], approvals: tuple[str, ...], why: str | None
-) -> None:
-    if len(names) != 1 or not approvals or why is None:
+def _retake(root: Path, asked: _Asked) -> None:
+    one_way = asked.rebase != (asked.undone is not None)
+    if len(asked.names) != 1 or not one_way or (asked.onto is not None and not asked.rebase):
+        raise click.UsageError(
+            "Plan one dataset so at a time: NAME --rebase [--onto REF], or NAME --undo NNNN."
+        )
+    from compiler.cli import plan_git
+
+    (folder,) = dataset_folders(root, asked.names)
+    if asked.undone is not None:
+        plan_git.undo(folder, asked.undone, asked.form)
+    else:
+        plan_git.rebase(folder, asked.onto, asked.form)
+
+
+def _approve(root: Path, asked: _Asked) -> None:
+    if len(asked.names) != 1 or not asked.approvals or asked.why is None:
         raise click.UsageError(
             "Approve steps of one dataset at a time: NAME --approve NNNN.STEP --because TEXT."
         )
-    (folder,) = dataset_folders(root, names)
+    (folder,) = dataset_folders(root, asked.names)
     try:
-        steps = [(int(file), int(step)) for file, step in (one.split(".") for one in approvals)]
+        steps = [(int(file), int(step)) for file, step in (one.split(".") for one in asked.approvals)]
     except ValueError:
         raise click.UsageError("A step is named by its file's number and its own: 0003.1.") from None
-    compilation = compile_datasets(root, (folder,))
-    if errors(compilation.problems):
-        stop(compilation.problems)
     try:
-        changed = approve(compilation.datasets[0].dataset, folder, steps, why)
+        changed = approve(compiled(folder).dataset, folder, steps, asked.why)
     except ChainError as error:
         stop([problem_of(finding) for finding in error.findings])
     except ApproveError as error:
         raise click.UsageError(str(error)) from None
     for file in changed:
         click.echo(f"wrote {file.path}")
-    ctx.exit(0)
-
-
-def dataset_folders(root: Path, names: Iterable[str]) -> tuple[Path, ...]:
-    """The folders of the named datasets. Raises click.UsageError for a name that has none."""
-    folders = tuple(root / DATASETS / name for name in names)
-    for folder in folders:
-        if not folder.is_dir():
-            from compiler.suggest import fix_for, quoted
-
-            known = [path.name for path in (root / DATASETS).iterdir() if path.is_dir()]
-            question = fix_for(folder.name, known, "See sluice check.")
-            raise click.UsageError(f"There is no dataset {quoted(folder.name)}. {question}")
-    return folders
-
-
-def problem_of(finding: Finding) -> Problem:
-    """A chain's finding where it is told: in its own file."""
-    return Problem(
-        str(finding.file), finding.rule, finding.message, fix=finding.fix, severity=finding.severity
-    )
 
 
 def _proposed(compiled: CompiledDataset) -> Proposal | tuple[Problem, ...]:

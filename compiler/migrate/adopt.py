@@ -154,7 +154,7 @@ def _new_lines(column: TableColumn) -> Iterator[str]:
 def _changed(
     column: TableColumn,
     type_: str,
-    nullable: bool,
+    nullable: bool,  # noqa: FBT001 - as it stands in the shape
     default: Json,
     key: tuple[str, ...],
 ) -> tuple[TableColumn, list[str]]:

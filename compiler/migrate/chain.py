@@ -18,6 +18,7 @@ from compiler.dataset import Dataset
 from compiler.migrate import files, history, renames, table_json
 from compiler.migrate.approve import approval_findings
 from compiler.migrate.difference import table_differences
+from compiler.migrate.fork import fork_findings
 from compiler.migrate.history import HistoryEntry, read_history
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile
 from compiler.migrate.refusals import refusals
@@ -112,10 +113,12 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
     findings += _order(members, dataset, version, place)
     table = _table(place, findings, expected)
     if findings or table is None:
-        return _Found(None, tuple(findings))
+        return _Found(None, fork_findings(dataset, place, names, members) or tuple(findings))
     chain = Chain(dataset, version, tuple(members), table)
     findings += [*_ends(chain, place), *_lock(chain, place)]
-    return _Found(None if findings else chain, tuple(findings))
+    if findings:
+        return _Found(None, fork_findings(dataset, place, names, members) or tuple(findings))
+    return _Found(chain, ())
 
 
 def _names(place: Path) -> list[str]:

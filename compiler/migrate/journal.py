@@ -119,7 +119,8 @@ def pending(position: Position, chain: Chain) -> tuple[ChainFile, ...]:
             raise JournalError(
                 f"{chain.dataset} v{chain.version}: the database has migration {entry.number:04d}, which is not in "
                 "this chain: the database is ahead of git.",
-                "Check out the commit that has it, or bring the file back.",
+                f"Check out the commit that has it; or after a revert, `sluice plan {chain.dataset} --undo "
+                f"{entry.number:04d}` brings the file back and plans the way from there.",
             )
         if member.sha256 != entry.file_sha256:
             raise JournalError(

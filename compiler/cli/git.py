@@ -1,0 +1,81 @@
+"""What the commands ask git: which files another commit has. Reads only."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from compiler.migrate import history
+from compiler.migrate.retake import Commit
+
+# The branches that others' plans come by, the first that there is.
+MAIN = ("origin/main", "main")
+
+
+class GitError(Exception):
+    """Git is not there, or does not have what was asked for."""
+
+
+def main_branch(folder: Path) -> str:
+    """The branch that plans are merged into. Raises GitError."""
+    for name in MAIN:
+        if _has(folder, f"{name}^{{commit}}"):
+            return name
+    raise GitError(f"There is no branch {' or '.join(MAIN)}. Name the one that was first: --onto REF.")
+
+
+def commit_of(folder: Path, ref: str, version: int) -> Commit:
+    """A dataset's chain and history in a commit. Raises GitError where it has no such chain."""
+    if not _has(folder, f"{ref}^{{commit}}"):
+        raise GitError(f"git knows no commit {ref}.")
+    place = f"migrations/v{version}"
+    listed = _git(folder, "ls-tree", "--name-only", "-z", ref, "--", f"{place}/").decode().split("\0")
+    names = [Path(path).name for path in listed if path]
+    chain = {name: _git(folder, "show", f"{ref}:./{place}/{name}") for name in names}
+    if not chain:
+        raise GitError(f"{ref} has no migrations in {folder / place}.")
+    past = f"{ref}:./{history.FILE}"
+    return Commit(chain, _git(folder, "show", past) if _has(folder, past) else None)
+
+
+def last_with(folder: Path, version: int, number: int) -> str:
+    """The last commit that has the migration: before the one that removed it, else any that added it. Raises GitError."""
+    pattern = f":(glob)migrations/v{version}/{number:04d}_*.sql"
+    if _in_head(folder, version, number):
+        return "HEAD"
+    removed = _log(folder, "--full-history", "-m", "--diff-filter=D", "HEAD", "--", pattern)
+    if removed:
+        return f"{removed}^"
+    added = _log(folder, "--all", "--diff-filter=A", "--", pattern)
+    if added:
+        return added
+    raise GitError(
+        f"No commit here has migration {number:04d} of {folder.name} v{version}. Fetch the branch that has it."
+    )
+
+
+def _in_head(folder: Path, version: int, number: int) -> bool:
+    listed = _git(folder, "ls-tree", "--name-only", "-z", "HEAD", "--", f"migrations/v{version}/").decode()
+    return any(Path(path).name.startswith(f"{number:04d}_") for path in listed.split("\0"))
+
+
+def _log(folder: Path, *arguments: str) -> str:
+    return _git(folder, "log", "-1", "--format=%H", *arguments).decode().strip()
+
+
+def _has(folder: Path, name: str) -> bool:
+    return _run(folder, "rev-parse", "--verify", "--quiet", name).returncode == 0
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    done = _run(folder, *arguments)
+    if done.returncode:
+        raise GitError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        raise GitError("There is no git on the PATH.") from None

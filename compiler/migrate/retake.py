@@ -1,0 +1,65 @@
+"""A chain as another commit has it, put in this one's place, and the plan from there to the manifest."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.dataset import Dataset
+from compiler.migrate import history
+from compiler.migrate.chain import version_folder
+from compiler.migrate.planner import Refused
+from compiler.migrate.propose import Proposal, propose, write
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A dataset's chain in a commit: the files of one version by name, and the history's text."""
+
+    chain: Mapping[str, bytes]
+    history: bytes | None
+
+
+@dataclass(frozen=True)
+class Retaken:
+    """`proposal` is the plan from the other chain; `dropped` and `restored` are files of the chain, by name.
+
+    Where the plan was refused nothing was changed.
+    """
+
+    proposal: Proposal
+    dropped: tuple[str, ...]
+    restored: tuple[str, ...]
+
+
+def retake(dataset: Dataset, folder: Path, commit: Commit) -> Retaken:
+    """Put the commit's chain in place and plan from there. Raises ChainError where that chain is not whole."""
+    with tempfile.TemporaryDirectory(prefix="sluice-plan-") as scratch:
+        _put(commit, Path(scratch), dataset.version)
+        tried = propose(dataset, Path(scratch))
+    if isinstance(tried.plan, Refused):
+        return Retaken(tried, (), ())
+    before = _files(version_folder(folder, dataset.version))
+    _put(commit, folder, dataset.version)
+    proposal = propose(dataset, folder)
+    write(proposal)
+    dropped = sorted(name for name in before.keys() - commit.chain.keys() if name.endswith(".sql"))
+    restored = sorted(name for name, data in commit.chain.items() if before.get(name) != data)
+    return Retaken(proposal, tuple(dropped), tuple(restored))
+
+
+def _files(place: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in place.iterdir()} if place.is_dir() else {}
+
+
+def _put(commit: Commit, folder: Path, version: int) -> None:
+    place = version_folder(folder, version)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for name, data in commit.chain.items():
+        (place / name).write_bytes(data)
+    if commit.history is not None:
+        (folder / history.FILE).write_bytes(commit.history)
