@@ -26,6 +26,11 @@ def column(project, name):
     )
 
 
+def nobody_sent_it(project):
+    """Records with the reverted property may wait in a queue: that none does is the author's word."""
+    edit_manifest(project, lambda manifest: manifest.update(evolve={"compatible": "No job sends it yet."}))
+
+
 @pytest.fixture
 def repository(project):
     """A repository whose branch main has one migration."""
@@ -120,6 +125,7 @@ def test_undo_brings_a_reverted_migration_back_and_plans_from_there(repository, 
     ahead = sluice("migrate", "apply", "--prefix", "test")
     assert "the database is ahead of git" in ahead.stderr
     assert "`sluice plan alert_events --undo 0002` brings the file back" in ahead.stderr
+    nobody_sent_it(repository)
     found = sluice("plan", "alert_events", "--undo", "0002")
     assert found.exit_code == 0, found.output
     assert f"restored {CHAIN}/0002_add_region.sql as " in found.stdout
@@ -139,6 +145,7 @@ def test_undo_finds_a_file_of_another_branch(repository):
     sluice("plan")
     commit("region")
     git("switch", "-q", "main")
+    nobody_sent_it(repository)
     assert "0003_drop_region.sql" in sluice("plan", "alert_events", "--undo", "0002").stdout
 
 
