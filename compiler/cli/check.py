@@ -10,7 +10,7 @@ import click
 
 from compiler.cli.common import FOUND_PROBLEMS, project_root
 from compiler.pipeline import check_problems
-from compiler.problems import Problem, errors
+from compiler.problems import Problem, errors, ordered
 from compiler.report import as_github, as_json, as_markdown, summary, write_text
 
 
@@ -26,20 +26,29 @@ from compiler.report import as_github, as_json, as_markdown, summary, write_text
     show_default=True,
     help="For people; for programs; as annotations of GitHub Actions; for a comment on a pull request.",
 )
+@click.option(
+    "--shadow", is_flag=True, help="Also run every chain on a short-lived Postgres of this machine."
+)
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
+def command(ctx: click.Context, paths: tuple[Path, ...], shadow: bool, form: str) -> None:  # noqa: FBT001 - click's
     """Check manifests, their examples and their migrations.
 
     PATH is a manifest, a dataset's folder or a folder of such folders; by default all datasets of the project are
     checked. Every problem is told with its place, the rule, what was found and how to fix it. Nothing is changed and no
     network is used.
 
+    With --shadow, where nothing else is wrong, each chain is run as well: every step must leave the table that its file
+    declares, the last one the manifest's, and planning once more must come to nothing.
+
     As text, problems go to stderr and the summary to stdout; in the other formats everything goes to stdout.
     """
     gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
-    checked = check_problems(project_root(ctx) if not paths else Path(), paths)
+    root = project_root(ctx) if not paths else Path()
+    checked = check_problems(root, paths)
     gc.freeze()  # nor is it worth looking for them once more at exit
     problems, count = checked.problems, checked.manifests
+    if shadow and not errors(problems):
+        problems = ordered([*problems, *_on_a_shadow(root, paths)])
     _print(problems, count, form)
     if errors(problems):
         ctx.exit(FOUND_PROBLEMS)
@@ -56,3 +65,9 @@ def _print(problems: tuple[Problem, ...], count: int, form: str) -> None:
         case _:
             write_text(problems, sys.stderr)
             click.echo(summary(problems, count))
+
+
+def _on_a_shadow(root: Path, paths: tuple[Path, ...]) -> tuple[Problem, ...]:
+    from compiler.cli.check_shadow import shadow_problems  # with it comes the database driver
+
+    return shadow_problems(root, paths)

@@ -36,7 +36,17 @@ from compiler.problems import Problem, errors
     metavar="NNNN.STEP",
     help="Approve the hazard of a step, by the file's number and the step's; the SQL as it is now. May be repeated.",
 )
-@click.option("--because", "why", metavar="TEXT", help="Why the hazard is accepted; it stands in the file.")
+@click.option(
+    "--edited",
+    metavar="NNNN",
+    help="Prove on a Postgres of this machine that a file whose SQL was edited leads to the same table, and mark it.",
+)
+@click.option(
+    "--because",
+    "why",
+    metavar="TEXT",
+    help="Why the hazard is accepted, or the SQL edited; it stands in the file.",
+)
 @click.option(
     "--rebase",
     is_flag=True,
@@ -70,6 +80,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     Nothing is written where records that an earlier record schema of the version admitted are refused now.
 
+    The SQL of a planned file may be edited by hand where it leads to the same table: --edited 0003 --because "Why" runs the
+    chain on a short-lived Postgres of this machine, and marks the file; check refuses an edited file without that mark.
+
     Applied migrations never leave a chain. Where two branches planned from one base, the later one plans again:
     NAME --rebase. Where a commit with a migration was reverted, and a database has it: NAME --undo NNNN.
 
@@ -78,6 +91,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     root, asked = project_root(ctx), _Asked(**given)
     if asked.is_retake:
         _retake(root, asked)
+    elif asked.edited is not None:
+        _edited(root, asked)
     elif asked.approvals or asked.why is not None:
         _approve(root, asked)
     else:
@@ -92,6 +107,7 @@ class _Asked:
     check: bool
     form: str
     approvals: tuple[str, ...]
+    edited: str | None
     why: str | None
     rebase: bool
     onto: str | None
@@ -130,6 +146,15 @@ def _retake(root: Path, asked: _Asked) -> None:
         plan_git.undo(folder, asked.undone, asked.form)
     else:
         plan_git.rebase(folder, asked.onto, asked.form)
+
+
+def _edited(root: Path, asked: _Asked) -> None:
+    if len(asked.names) != 1 or asked.approvals or asked.edited is None or asked.why is None:
+        raise click.UsageError("Prove one edited file at a time: NAME --edited NNNN --because TEXT.")
+    from compiler.cli import plan_edited
+
+    (folder,) = dataset_folders(root, asked.names)
+    plan_edited.prove(folder, asked.edited, asked.why)
 
 
 def _approve(root: Path, asked: _Asked) -> None:

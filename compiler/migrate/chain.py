@@ -109,7 +109,7 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
     if not migrations and TABLE not in names and LOCK not in names:
         return _Found(None, ())
     findings: list[Finding] = []
-    members = [member for name in migrations if (member := _file(f"{place}/{name}", name, findings))]
+    members = [member for name in migrations if (member := _file(f"{place}/{name}", name, dataset, findings))]
     findings += _order(members, dataset, version, place)
     table = _table(place, findings, expected)
     if findings or table is None:
@@ -134,7 +134,7 @@ def _bytes(path: str) -> bytes:
         return file.read()
 
 
-def _file(path: str, name: str, findings: list[Finding]) -> ChainFile | None:
+def _file(path: str, name: str, dataset: str, findings: list[Finding]) -> ChainFile | None:
     numbered = files.NAME.fullmatch(name)
     if numbered is None:
         findings.append(
@@ -150,7 +150,7 @@ def _file(path: str, name: str, findings: list[Finding]) -> ChainFile | None:
         data = _bytes(path)
         migration = files.read(data.decode())
     except files.EditedError as error:
-        findings.append(_error(path, "chain-edited", f"The SQL was edited: {error}.", _RESTORE))
+        findings.append(_error(path, "chain-edited", f"The SQL was edited: {error}.", _prove(dataset, name)))
     except (files.FileError, UnicodeDecodeError) as error:
         findings.append(_error(path, "chain-file", f"Not a migration file: {error}.", _RESTORE))
     else:
@@ -159,6 +159,13 @@ def _file(path: str, name: str, findings: list[Finding]) -> ChainFile | None:
         message = f"The header says migration {migration.number:04d}."
         findings.append(_error(path, "chain-file", message, _RESTORE))
     return None
+
+
+def _prove(dataset: str, name: str) -> str:
+    return (
+        "Restore the file from git; or, where no database has it yet, prove the edit: "
+        f'`sluice plan {dataset} --edited {name[:4]} --because "<why>"`.'
+    )
 
 
 def _order(members: list[ChainFile], dataset: str, version: int, place: Path) -> Iterator[Finding]:

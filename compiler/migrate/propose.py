@@ -99,7 +99,12 @@ def _marked(written: Iterable[Written]) -> tuple[Written, ...]:
 
 def write(proposal: Proposal) -> None:
     """Write the files, each whole or not at all. The chain's lock comes last of its chain's: it vouches for the rest."""
-    for file in proposal.files:
+    write_files(proposal.files)
+
+
+def write_files(files: Iterable[NewFile]) -> None:
+    """Write files in their order, each whole or not at all."""
+    for file in files:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         _write(file)
 
@@ -118,8 +123,7 @@ def approve(
         *(NewFile(place / member.name, text) for member, text in changed),
         NewFile(place / LOCK, lock_line(last.name, last.sha256)),
     )
-    for file in files:
-        _write(file)
+    write_files(files)
     return files
 
 
