@@ -24,7 +24,7 @@ from compiler.problems import errors
 from compiler.report import write_text
 
 # Any of these names a database; with none of them the embedded environment's is meant.
-LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE")
+LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 EMBEDDED_STACK = "embedded"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import click
 
 from compiler.cli.common import FOUND_PROBLEMS, project_root, stop
-from compiler.cli.plan_report import reported
+from compiler.cli.plan_report import NO_SIZES, Sizes, reported
 from compiler.cli.plan_shared import compiled, dataset_folders, problem_of
 from compiler.migrate.approve import ApproveError
 from compiler.migrate.chain import ChainError
-from compiler.migrate.planner import Refused
+from compiler.migrate.planner import Change, Refused
 from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import CompiledDataset, each_dataset
 from compiler.problems import Problem, errors
@@ -28,6 +29,12 @@ from compiler.problems import Problem, errors
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would be written.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True
+)
+@click.option(
+    "--sizes",
+    is_flag=True,
+    help="Say how large the live tables are that a step scans, builds on or rewrites. Reads from the database of "
+    "PGHOST, PGDATABASE, PGUSER, …, or of `sluice dev up`; the files stay the same.",
 )
 @click.option(
     "--approve",
@@ -106,6 +113,7 @@ class _Asked:
     names: tuple[str, ...]
     check: bool
     form: str
+    sizes: bool
     approvals: tuple[str, ...]
     edited: str | None
     why: str | None
@@ -123,14 +131,29 @@ def _plan(root: Path, asked: _Asked) -> int:
     results, found = each_dataset(root, dataset_folders(root, asked.names), _proposed)
     proposals = [result for result in results if isinstance(result, Proposal)]
     problems = (*found, *(one for result in results if not isinstance(result, Proposal) for one in result))
+    sizes = _sizes(root, proposals) if asked.sizes else NO_SIZES
     if not asked.check:
         for proposal in proposals:
             write(proposal)
-    click.echo(reported(proposals, asked.form, check=asked.check), nl=False)
+    click.echo(reported(proposals, asked.form, check=asked.check, sizes=sizes), nl=False)
     if errors(problems):
         stop(problems)
     refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
     return FOUND_PROBLEMS if refused or (asked.check and any(p.files for p in proposals)) else 0
+
+
+def _sizes(root: Path, proposals: Iterable[Proposal]) -> Sizes:
+    from compiler.cli.database import connected
+    from compiler.migrate.relations import relation_at
+    from compiler.migrate.sizes import size
+
+    with connected(root) as connection:
+        connection.execute("SELECT pg_catalog.set_config('default_transaction_read_only', 'on', false)")
+        return {
+            one.dataset: size(connection, relation_at(one.plan.table))
+            for one in proposals
+            if isinstance(one.plan, Change)
+        }
 
 
 def _retake(root: Path, asked: _Asked) -> None:

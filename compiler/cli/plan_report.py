@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from compiler.cli.markdown import fenced, plain
@@ -14,31 +15,36 @@ from compiler.migrate.chain import TABLE
 from compiler.migrate.model import ChainFile, Hazard, Step
 from compiler.migrate.planner import Change, Create, Nothing, Refused
 from compiler.migrate.propose import Proposal
+from compiler.migrate.sizes import Size, work
+
+Sizes = Mapping[str, Size]
+NO_SIZES: Sizes = MappingProxyType({})
 
 
-def reported(proposals: Sequence[Proposal], form: str, *, check: bool) -> str:
-    """The proposals as `text`, `markdown` or `json`; with `check` nothing was written."""
+def reported(proposals: Sequence[Proposal], form: str, *, check: bool, sizes: Sizes = NO_SIZES) -> str:
+    """The proposals as `text`, `markdown` or `json`; with `check` nothing was written. `sizes` are by dataset's name."""
     match form:
         case "json":
-            return _as_json(proposals)
+            return _as_json(proposals, sizes)
         case "markdown":
-            return "".join(map(_as_markdown, proposals))
+            return "".join(_as_markdown(one, sizes.get(one.dataset)) for one in proposals)
         case _:
-            return _as_text(proposals, check=check)
+            return _as_text(proposals, sizes, check=check)
 
 
-def _as_text(proposals: Iterable[Proposal], *, check: bool) -> str:
-    return "".join(f"{line}\n" for proposal in proposals for line in _lines(proposal, check=check))
+def _as_text(proposals: Iterable[Proposal], sizes: Sizes, *, check: bool) -> str:
+    lines = (line for one in proposals for line in _lines(one, sizes.get(one.dataset), check=check))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _lines(proposal: Proposal, *, check: bool) -> Iterable[str]:
+def _lines(proposal: Proposal, size: Size | None, *, check: bool) -> Iterable[str]:
     title = f"{proposal.dataset} v{proposal.version}"
     match proposal.plan:
         case Nothing():
             yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
-                yield from _migration_lines(title, written.file)
+                yield from _migration_lines(title, written.file, size)
         case Refused(reasons, way_out):
             yield f"{title}: refused"
             yield from (f"  {reason}" for reason in reasons)
@@ -56,11 +62,11 @@ def _without_sql(proposal: Proposal) -> str:
     return " and ".join(news[file.path.name] for file in proposal.files) or "nothing to do"
 
 
-def _migration_lines(title: str, file: ChainFile) -> Iterable[str]:
+def _migration_lines(title: str, file: ChainFile, size: Size | None) -> Iterable[str]:
     yield f"{title}: {file.name}, phase {file.migration.phase}"
     for number, step in enumerate(file.migration.steps, start=1):
         hazard = "" if step.hazard is Hazard.NONE else f", hazard {step.hazard}"
-        yield f"  step {number}: {step.title}    lock {step.lock}, {step.effort}{hazard}"
+        yield f"  step {number}: {step.title}    lock {step.lock}, {work(step, size)}{hazard}"
 
 
 def _to_approve(proposal: Proposal) -> Iterable[str]:
@@ -71,11 +77,12 @@ def _to_approve(proposal: Proposal) -> Iterable[str]:
                 yield approving(proposal.dataset, written.file, number)
 
 
-def _as_json(proposals: Iterable[Proposal]) -> str:
-    return json.dumps([_document(proposal) for proposal in proposals], indent=2, ensure_ascii=False) + "\n"
+def _as_json(proposals: Iterable[Proposal], sizes: Sizes) -> str:
+    documents = [_document(proposal, sizes.get(proposal.dataset)) for proposal in proposals]
+    return json.dumps(documents, indent=2, ensure_ascii=False) + "\n"
 
 
-def _document(proposal: Proposal) -> dict[str, Any]:
+def _document(proposal: Proposal, size: Size | None) -> dict[str, Any]:
     """`result` is `nothing`, `create`, `change` or `refused`; fields that a result does not have are empty."""
     document: dict[str, Any] = {
         "dataset": proposal.dataset,
@@ -92,7 +99,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         case Nothing():
             pass
         case Create(files) | Change(files):
-            document["migrations"] = [_migration(written.file) for written in files]
+            document["migrations"] = [_migration(written.file, size) for written in files]
         case Refused(reasons, way_out):
             document |= {"reasons": list(reasons), "way_out": way_out}
         case _:
@@ -100,7 +107,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
     return document
 
 
-def _migration(file: ChainFile) -> dict[str, Any]:
+def _migration(file: ChainFile, size: Size | None) -> dict[str, Any]:
     steps = [
         {
             "title": step.title,
@@ -111,17 +118,19 @@ def _migration(file: ChainFile) -> dict[str, Any]:
             "after": step.after,
             "sql": step.sql,
             "violations": step.violations or None,
+            "rows": size.rows if size and step.scan else None,
+            "bytes": size.bytes if size and step.scan else None,
         }
         for step in file.migration.steps
     ]
     return {"file": file.name, "phase": str(file.migration.phase), "steps": steps}
 
 
-def _as_markdown(proposal: Proposal) -> str:
-    return "".join(f"{line}\n" for line in _markdown(proposal))
+def _as_markdown(proposal: Proposal, size: Size | None) -> str:
+    return "".join(f"{line}\n" for line in _markdown(proposal, size))
 
 
-def _markdown(proposal: Proposal) -> Iterator[str]:
+def _markdown(proposal: Proposal, size: Size | None) -> Iterator[str]:
     """For a comment on a change under review: a table of the steps, then their SQL."""
     title = f"### {proposal.dataset} v{proposal.version}"
     match proposal.plan:
@@ -129,7 +138,7 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
             yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
-                yield from _migration_markdown(title, written.file)
+                yield from _migration_markdown(title, written.file, size)
             commands = tuple(_to_approve(proposal))
             if commands:
                 yield from ("", "To approve, after review:", "", *fenced("\n".join(commands), "sh"))
@@ -147,14 +156,14 @@ def _markdown(proposal: Proposal) -> Iterator[str]:
     yield ""
 
 
-def _migration_markdown(title: str, file: ChainFile) -> Iterator[str]:
+def _migration_markdown(title: str, file: ChainFile, size: Size | None) -> Iterator[str]:
     yield f"{title}: {file.name}, phase {file.migration.phase}"
     yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
     for number, step in enumerate(file.migration.steps, start=1):
-        yield _row(number, step)
+        yield _row(number, step, size)
     yield from ("", *fenced("\n".join(step.sql for step in file.migration.steps)), "")
 
 
-def _row(number: int, step: Step) -> str:
+def _row(number: int, step: Step, size: Size | None) -> str:
     hazard = "none" if step.hazard is Hazard.NONE else f"**{step.hazard}**"
-    return f"| {number}. {plain(step.title)} | {step.lock} | {step.effort} | {step.mode} | {hazard} |"
+    return f"| {number}. {plain(step.title)} | {step.lock} | {work(step, size)} | {step.mode} | {hazard} |"

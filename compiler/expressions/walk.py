@@ -52,7 +52,12 @@ _ALIKE_KINDS = {
 
 def require_allowed(node: Any, columns: Mapping[str, str]) -> None:
     """Raise ExpressionRefused where the expression uses something else, or is no condition."""
-    found = _Walk(columns).type(node)
+    walk = _Walk(columns)
+    found = walk.type(node)
+    if not walk.read:
+        raise ExpressionRefused(
+            f"{shown(node)} reads no column, and so says the same of every row.", "Name a column in it."
+        )
     if found not in {"boolean", None}:
         raise ExpressionRefused(
             f"{shown(node)} is {found}, not a condition.", "Write a condition that is true or false."
@@ -64,6 +69,7 @@ class _Walk:
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         self.columns = columns
+        self.read: set[str] = set()
 
     def type(self, node: Any) -> str | None:
         match node:
@@ -100,6 +106,7 @@ class _Walk:
             text = ".".join(names)
             fix = fix_for(names[-1], self.columns, "Only the table's own columns can be used.")
             raise ExpressionRefused(f"The table has no column {quoted(text)}.", fix)
+        self.read.add(names[0])
         return self.columns[names[0]]
 
     def cast(self, node: Any) -> str:

@@ -26,6 +26,7 @@ from compiler.migrate.requirements import (
     require_registration,
     require_release,
     require_role,
+    require_short,
     sinks_in_need,
 )
 from compiler.migrate.run import Progress, Runner
@@ -83,7 +84,7 @@ def apply_chain(  # noqa: PLR0913 - each is a wish of its own
     `writer_role` is the role that the dataset's sink writes as; it must exist. `owner` renews the registry's owner.
     `expand_only` leaves the contract files at the chain's end for later, when the new sinks run.
     Raises MigrateError: ConnectError, ControlError, RoleError, JournalError, ApprovalError, DriftError, StepError,
-    LockError, HeldBackError, StoppedError where `stop` says so between two steps.
+    LockError, HeldBackError, TooLongError, StoppedError where `stop` says so between two steps.
     """
     with session.connect(conninfo) as connection:
         return apply_in(
@@ -132,6 +133,7 @@ def _apply(connection: Connection[Any], chain: Chain, how: _How, progress: Progr
         files = tuple(member for member in files if member in chain.expanded)
     require_approvals(chain, files)
     guard(connection, relation_of(chain), position, journal.tolerated(position, chain))
+    require_short(connection, chain, files, how.patience.longest)
     runner = Runner(connection, relation_of(chain), chain.table, progress, how.patience, how.stop)
     entry = position.interrupted
     for member in files:

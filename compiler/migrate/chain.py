@@ -9,6 +9,7 @@ Position is the order of the files; fingerprints and hashes only guard it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ __all__ = [
 
 LOCK = "chain.lock"
 TABLE = "table.json"
+MANIFEST = "dataset.json"
+_VERSION = re.compile(r"v[1-9][0-9]*")
 _RESTORE = "Restore the file from git; a new change is a new migration, made by `sluice plan`."
 
 
@@ -77,6 +80,7 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
     yield from found.findings
     if found.findings:
         return
+    yield from _backwards(dataset, folder)
     if found.chain is None:
         yield _missing(dataset, folder)
     else:
@@ -84,7 +88,14 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
         yield from approval_findings(found.chain)
         hints = renames.stale(found.chain, renames.wanted(dataset, found.chain))
         yield from (
-            Finding(("table", "columns"), "column-renamed", f"{text}.", renames.REMOVE) for text in hints
+            Finding(
+                ("table", "columns"),
+                "column-renamed",
+                f"{text}.",
+                renames.REMOVE,
+                file=str(folder / MANIFEST),
+            )
+            for text in hints
         )
     entries, damaged = _history(folder, known=dataset)
     yield from damaged
@@ -104,7 +115,10 @@ class _Found:
 
 def _read(folder: Path, dataset: str, version: int, expected: Table | None = None) -> _Found:
     place = version_folder(folder, version)
-    names = _names(place)
+    try:
+        names = _names(place)
+    except OSError as error:  # a file in its place, or no right to look into it
+        return _Found(None, (_unreadable(place, error),))
     migrations = [name for name in names if name.endswith(".sql")]
     if not migrations and TABLE not in names and LOCK not in names:
         return _Found(None, ())
@@ -122,11 +136,17 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
 
 
 def _names(place: Path) -> list[str]:
-    """What lies in the folder, sorted; nothing where there is none."""
+    """What lies in the folder, sorted; nothing where there is none. Raises OSError where it cannot be looked into."""
     try:
         return sorted(entry.name for entry in os.scandir(place))
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return []
+
+
+def _unreadable(path: Path | str, error: OSError) -> Finding:
+    return _error(
+        path, "unreadable-file", f"It cannot be read: {error.strerror}.", "Restore it from git, readable."
+    )
 
 
 def _bytes(path: str) -> bytes:
@@ -151,6 +171,8 @@ def _file(path: str, name: str, dataset: str, findings: list[Finding]) -> ChainF
         migration = files.read(data.decode())
     except files.EditedError as error:
         findings.append(_error(path, "chain-edited", f"The SQL was edited: {error}.", _prove(dataset, name)))
+    except OSError as error:
+        findings.append(_unreadable(path, error))
     except (files.FileError, UnicodeDecodeError) as error:
         findings.append(_error(path, "chain-file", f"Not a migration file: {error}.", _RESTORE))
     else:
@@ -203,6 +225,8 @@ def _table(place: Path, findings: list[Finding], expected: Table | None) -> Tabl
         return table_json.loads(text)
     except FileNotFoundError:
         findings.append(_error(path, "chain-table", "The file is missing beside its migrations.", _RESTORE))
+    except OSError as error:
+        findings.append(_unreadable(path, error))
     except (table_json.TableJsonError, UnicodeDecodeError) as error:
         findings.append(_error(path, "chain-table", f"The file was edited or damaged: {error}.", _RESTORE))
     return None
@@ -221,6 +245,9 @@ def _lock(chain: Chain, place: Path) -> Iterator[Finding]:
         found = _bytes(path)
     except FileNotFoundError:
         yield _error(path, "chain-lock", "The file is missing beside its migrations.", _RESTORE)
+        return
+    except OSError as error:
+        yield _unreadable(path, error)
         return
     if found != expected.encode():
         message = f"It does not say `{expected.strip()}`: a migration was edited, added or removed by hand."
@@ -278,6 +305,21 @@ def _history_behind(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder:
             "history-behind",
             f"There is no entry for the present record schema, {dataset.record_sha256}.",
             f"Run `sluice plan {dataset.name}`.",
+        )
+
+
+def _backwards(dataset: Dataset, folder: Path) -> Iterator[Finding]:
+    """A version never goes back: the view has moved on to the later one's table."""
+    later = max(
+        (int(name[1:]) for name in _names(folder / "migrations") if _VERSION.fullmatch(name)), default=0
+    )
+    if later > dataset.version:
+        yield Finding(
+            ("version",),
+            "version-backwards",
+            f"Version {later} of {dataset.name} has migrations already; {dataset.version} is behind it.",
+            f"Set it to {later}, or to {later + 1} for a table of its own as version {dataset.version} had it.",
+            file=str(folder / MANIFEST),
         )
 
 

@@ -52,6 +52,10 @@ class StoppedError(MigrateError):
     """Somebody asked to stop; what was finished is kept."""
 
 
+class TooLongError(MigrateError):
+    """A step would work for longer than a deployment may take; nothing was changed."""
+
+
 class LockError(MigrateError):
     """Other sessions held the table for as long as it was tried."""
 

@@ -49,6 +49,8 @@ def read_history(folder: Path, present: HistoryEntry | None = None) -> tuple[His
         return ()
     except UnicodeDecodeError as error:
         raise HistoryError(f"not UTF-8: {error}") from error
+    except OSError as error:
+        raise HistoryError(f"it cannot be read: {error.strerror}") from error
     if present and text == dumps((present,)):
         return (present,)
     return loads(text)

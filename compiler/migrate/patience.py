@@ -19,10 +19,14 @@ from compiler.migrate.errors import LockError
 
 @dataclass(frozen=True)
 class Patience:
-    """How often a lock is tried for, and how many seconds are waited between two tries at most (jittered, growing)."""
+    """How often a lock is tried for, and how many seconds are waited between two tries at most (jittered, growing).
+
+    `longest` is for how many seconds a step may work by the table's size; None for as long as it takes.
+    """
 
     attempts: int = 12
     pause: float = 15.0
+    longest: int | None = None
 
     def attempt(
         self, action: Callable[[], None], who: Callable[[], str], tell: Callable[[str], None]

@@ -7,9 +7,11 @@ from typing import Any
 
 from psycopg import Connection
 
+from compiler.migrate import sizes
 from compiler.migrate.approve import approving
-from compiler.migrate.errors import ApprovalError, HeldBackError, JournalError, RoleError
+from compiler.migrate.errors import ApprovalError, HeldBackError, JournalError, RoleError, TooLongError
 from compiler.migrate.model import Chain, ChainFile, Phase
+from compiler.migrate.relations import relation_of
 
 # A sink says every few seconds that it is alive; one that was killed holds a contract migration back for so long.
 LIVE_SECONDS = 60
@@ -24,6 +26,23 @@ def require_approvals(chain: Chain, files: Iterable[ChainFile]) -> None:
                 "has approved it.",
                 f"Nothing was changed. After review: `{approving(chain.dataset, member, number)}`.",
             )
+
+
+def require_short(
+    connection: Connection[Any], chain: Chain, files: Iterable[ChainFile], longest: int | None
+) -> None:
+    """No step works for longer than so many seconds, by the live table's size. Raises TooLongError."""
+    live = sizes.size(connection, relation_of(chain))
+    for member in files:
+        for number, step in enumerate(member.migration.steps, start=1):
+            took = sizes.seconds(step, live)
+            if longest is not None and took > longest:
+                raise TooLongError(
+                    f"{chain.dataset} {member.name}, step {number} ({step.title}) would work on {live} for about "
+                    f"{took // 60} minutes, longer than the {longest // 60} that a deployment may take.",
+                    f"Nothing was changed. Run `sluice migrate apply {chain.dataset}` from this commit first; the "
+                    "deployment then finds the table as it should be.",
+                )
 
 
 def require_release(connection: Connection[Any], chain: Chain, member: ChainFile) -> None:

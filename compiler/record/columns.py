@@ -63,7 +63,7 @@ def record_column(
         return None, (*findings, at.error("column-type", str(refused), refused.fix))
     rounds = bool(options.get("round")) and isinstance(type_, Numeric) and type_.precision is not None
     if options:  # most properties have none
-        findings.extend(_option_findings(member, options, type_, rounds=rounds, bundle=bundle))
+        findings.extend(_option_findings(member, options, type_, bundle))
     default = options.get("default")
     column = Column(
         name=options.get("column", member.name),
@@ -123,7 +123,7 @@ def _name_findings(member: Member, options: Options) -> Iterator[Finding]:
 
 
 def _option_findings(
-    member: Member, options: Options, type_: ColumnType, *, rounds: bool, bundle: Bundle
+    member: Member, options: Options, type_: ColumnType, bundle: Bundle
 ) -> Iterator[Finding]:
     place = _OPTIONS.below(member.name)
     if "from" in options:
@@ -140,7 +140,7 @@ def _option_findings(
             at_key=True,
         )
     if "default" in options:
-        reason = default_fault(options["default"], member.schema, type_, rounds=rounds, bundle=bundle)
+        reason = default_fault(options["default"], member.schema, type_, bundle)
         yield from _default_findings(place, reason, member)
 
 

@@ -81,6 +81,28 @@ def test_a_new_version_has_no_chain_yet(folder):
     assert rules(alert_events(version=2), folder) == ["chain-missing"]
 
 
+def test_a_version_never_goes_back(folder):
+    (folder / "migrations" / "v3").mkdir()
+    (finding,) = chain_findings(alert_events(), folder)
+    assert (finding.rule, finding.pointer) == ("version-backwards", ("version",))
+    assert "Version 3 of alert_events has migrations already; 1 is behind it." in finding.message
+
+
+@pytest.mark.parametrize("name", ["0002_odd.sql", "history.json", "chain.lock", "table.json"])
+def test_a_folder_where_a_file_should_be_is_told(folder, name):
+    path = folder / name if name == "history.json" else place(folder, name)
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    found = list(chain_findings(alert_events(), folder))
+    assert any(one.file == str(path) and "cannot be read" in one.message for one in found), found
+
+
+def test_a_file_where_the_migrations_should_be_is_told(tmp_path):
+    (tmp_path / "migrations").write_text("")
+    (finding,) = chain_findings(alert_events(), tmp_path)
+    assert (finding.rule, finding.message) == ("unreadable-file", "It cannot be read: Not a directory.")
+
+
 def test_a_manifest_ahead_of_its_chain_is_told_by_object(folder):
     dataset = alert_events(checks=(Check("sender", Length(1, None)),))
     (finding,) = chain_findings(dataset, folder)

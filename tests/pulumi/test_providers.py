@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from compiler.emit.pulumi.admin import AdminError
 from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
 from compiler.migrate.chain import read_chain
-from compiler.migrate.errors import ConnectError
+from compiler.migrate.errors import ConnectError, TooLongError
 from compiler.migrate.propose import propose, write
+from compiler.migrate.sizes import Size
 from dev.emulator.state import EmulatorState
 from tests.support.datasets import alert_events
 from tests.support.postgres import every_major
@@ -353,3 +355,20 @@ def test_another_role_is_another_login(login, login_props):
 
 def test_the_secrets_name_is_within_its_limit():
     assert len(names.login_secret("p" * 16, "d" * 48)) <= 80
+
+
+def test_a_step_that_would_take_too_long_is_left_to_sluice_migrate_apply(
+    prepared, table, planned, monkeypatch
+):
+    dataset = alert_events()
+    table.up(planned(dataset))
+    longer = replace(dataset, indexes=(*dataset.indexes, replace(dataset.indexes[0], name="again")))
+    props = planned(longer)
+    with monkeypatch.context() as patch:
+        patch.setattr("compiler.migrate.sizes.size", lambda *_: Size(2**45, None))
+        with pytest.raises(
+            TooLongError, match=r"Run `sluice migrate apply alert_events` from this commit first"
+        ):
+            table.up(props)
+    assert prepared.execute("SELECT count(*) FROM sluice.migrations").fetchone() == (1,)
+    assert table.up(props) == "update"

@@ -200,6 +200,14 @@ COLUMN_LIST = (
 )
 
 
+@pytest.mark.parametrize("expression", ["true", "1 = 1", "'a' = 'b' OR NOT false"])
+def test_an_expression_that_reads_no_column_is_refused(expression):
+    """Postgres leaves a predicate that is always true out of an index."""
+    fault = expression_fault(expression, COLUMNS)
+    assert fault is not None
+    assert "reads no column" in fault.message
+
+
 @pytest.mark.parametrize("expression", NO_OPERATOR)
 def test_what_postgres_could_not_run_is_refused(postgres, expression):
     assert expression_fault(expression, COLUMNS) is not None

@@ -3,7 +3,8 @@
 Plans are made outside the engine, by `sluice plan`, and committed. `check()` puts what the committed files will run into
 the resource's inputs, since previews, policies and saved plans see inputs and nothing else; where nothing is left to
 run the lists are empty. `create` and `update` apply the files through `compiler.migrate`, whose journal in the database
-decides what is really left. Nothing is ever dropped: `delete` retains.
+decides what is really left. A step that the live table's size would make long is refused there, and runs before the
+deployment by `sluice migrate apply`. Nothing is ever dropped: `delete` retains.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from compiler.migrate.apply import apply_chain
 from compiler.migrate.chain import ChainError, read_chain
 from compiler.migrate.control import apply_control, control_files
 from compiler.migrate.model import Chain, ChainFile, Hazard
+from compiler.migrate.patience import Patience
+from compiler.migrate.sizes import DEPLOYMENT_SECONDS
 
 _OWN_KEYS = ("__provider",)
 
@@ -141,6 +144,7 @@ class DatasetTableProvider(ResourceProvider):
             committed_chain(target),
             target.writer_role,
             target.owner,
+            patience=Patience(longest=DEPLOYMENT_SECONDS),
             expand_only=True,
         )
         return _outputs(props)
