@@ -5,7 +5,7 @@
     program      `__main__.py` with local resource handlers in the engine's place            dev/program.py
     outputs      `.sluice/outputs.json`: the stack's exports, and how to reach the servers   dev/outputs.py
     sinks        one process a dataset, replaced where its plan or address changed           dev/sinks.py
-    contract     migrations that remove what only the old sinks needed                       compiler/migrate/apply.py
+    tables       migrations that remove what only the old sinks needed; nothing changed by hand  compiler/migrate/
 
 Every step leaves alone what is right already, so a second `up` is quick, and mends what crashed since the first.
 """
@@ -21,8 +21,10 @@ from typing import Any
 
 from compiler.dataset import Dataset
 from compiler.migrate.apply import apply_chain
+from compiler.migrate.apply import status as chain_status
 from compiler.migrate.chain import read_chain
-from compiler.migrate.errors import MigrateError
+from compiler.migrate.errors import DriftError, MigrateError
+from compiler.migrate.model import Chain
 from compiler.names import writer_role
 from compiler.pipeline import DATASETS, check_datasets, compile_datasets
 from compiler.problems import Problem, ProblemsError, Severity, errors
@@ -99,7 +101,7 @@ class Environment:
                 found(f"{len(events)} resources")
             document = outputs.write(self.paths, exports, both, readers)
             started, stopped = self._sinks(both, exports)
-            self._contract(config, both, datasets)
+            self._tables(config, both, datasets)
         return Up(document, tuple(events), started, stopped, lost, time.monotonic() - began)
 
     def down(self, *, keep_data: bool = False) -> tuple[RunningSink, ...]:
@@ -165,24 +167,33 @@ class Environment:
             found(f"{len(started)} started, {len(specs) - len(started)} unchanged, {len(old)} stopped")
         return _datasets(started), _datasets(old)
 
-    def _contract(self, config: StackConfig, both: Servers, datasets: tuple[Dataset, ...]) -> None:
-        """The migrations that wait for the new sinks; the sinks that they waited for are gone. Raises DevError."""
-        chains = [
-            (dataset, read_chain(self.project / DATASETS / dataset.name, dataset.name, dataset.version))
-            for dataset in datasets
-        ]
-        waiting = [(dataset, chain) for dataset, chain in chains if chain and chain.expanded != chain.files]
-        if not waiting:
-            return
-        with self._step("contract migrations") as found:
-            names: list[str] = []
-            for dataset, chain in waiting:
-                role = writer_role(config.prefix, dataset.name)
+    def _tables(self, config: StackConfig, both: Servers, datasets: tuple[Dataset, ...]) -> None:
+        """Migrations that wait for the new sinks, whose old ones are gone now; then no table may be otherwise than declared.
+
+        Raises DevError.
+        """
+        with self._step("tables") as found:
+            applied: list[str] = []
+            for dataset in datasets:
+                chain = read_chain(self.project / DATASETS / dataset.name, dataset.name, dataset.version)
+                if chain is None:
+                    continue
                 try:
-                    names += apply_chain(both.address.conninfo(), chain, role, dataset.owner).applied
+                    applied += self._table(chain, dataset, config.prefix, both.address)
                 except MigrateError as error:
                     raise DevError(str(error)) from None
-            found(", ".join(names) or "applied already")
+            found(", ".join(applied) or "as their migrations left them")
+
+    def _table(self, chain: Chain, dataset: Dataset, prefix: str, address: Address) -> tuple[str, ...]:
+        """The contract files that were applied. Raises MigrateError, for a table that was changed by hand too."""
+        names: tuple[str, ...] = ()
+        if chain.expanded != chain.files:
+            role = writer_role(prefix, dataset.name)
+            names = apply_chain(address.conninfo(), chain, role, dataset.owner).applied
+        changed = chain_status(address.conninfo(), chain).drift
+        if changed:
+            raise DriftError(f"{chain.table.schema}.{chain.table.name}", changed, dataset.name)
+        return names
 
     def _specs(self, both: Servers, exports: Mapping[str, Any]) -> tuple[SinkSpec, ...]:
         environment = str(exports["environment"]["name"])

@@ -204,6 +204,20 @@ def test_a_dropped_column_goes_when_the_old_sink_has_gone(environment: Environme
     assert actions(environment.up()) == {"unchanged"}
 
 
+def test_a_table_that_was_changed_by_hand_is_told(running: Environment) -> None:
+    running.up()
+    alter = "ALTER TABLE datasets.monitoring_events_v1"
+    with psycopg.connect(**load_outputs(running.project, running.paths)["postgres"]) as connection:
+        connection.execute(f"{alter} ADD COLUMN hand integer")
+        connection.commit()
+        with pytest.raises(
+            DevError, match=r"monitoring_events_v1 was changed outside .*\n  column hand added"
+        ):
+            running.up()
+        connection.execute(f"{alter} DROP COLUMN hand")
+    running.up()
+
+
 def only_dataset(project: Path) -> tuple[Dataset, Path]:
     (compiled,) = compile_datasets(project).require()
     return compiled.dataset, compiled.folder
