@@ -30,7 +30,7 @@ class Blame(StrEnum):
     """What the error's diagnostics must name for a row to fit."""
 
     ANY = "any"
-    OWN = "own"  # a column or constraint that the plan lists
+    OWN = "own"  # a constraint that the plan lists, or a column that takes no null by the plan either
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def _fits(row: Row, diagnosis: Diagnosis, plan: SinkPlan) -> bool:
 def _is_own(diagnosis: Diagnosis, plan: SinkPlan) -> bool:
     if diagnosis.constraint is not None:
         return diagnosis.constraint in plan.constraints
-    return diagnosis.column is not None and any(diagnosis.column == column.name for column in plan.columns)
+    # A null that the plan admits is no fault of its record: the table has become stricter than the plan.
+    return any(diagnosis.column == column.name and not column.nullable for column in plan.columns)
 
 
 class DatabaseFault(Fault):

@@ -15,7 +15,8 @@ from sink_runtime.errors import Diagnosis
 from sink_runtime.plan import SinkPlan
 
 _COLUMNS = """
-SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), NOT a.attnotnull OR a.atthasdef OR a.attidentity <> ''
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       NOT a.attnotnull OR a.atthasdef OR a.attidentity <> ''
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 """
@@ -62,14 +63,16 @@ def mismatches(connection: Connection, plan: SinkPlan) -> tuple[Mismatch, ...]:
 
 
 def _columns(connection: Connection, plan: SinkPlan, oid: object) -> Iterator[Mismatch]:
-    live = {name: (type_, spare) for name, type_, spare in connection.execute(_COLUMNS, [oid])}
+    live = {name: found for name, *found in connection.execute(_COLUMNS, [oid])}
     for column in plan.columns:
-        type_, _ = live.pop(column.name, (None, None))
+        type_, required, _ = live.pop(column.name, (None, None, None))
         if type_ is None:
             yield Mismatch(f"column {column.name} does not exist")
         elif type_ != column.type:
             yield Mismatch(f"column {column.name} is {type_}, the plan has {column.type}")
-    for name, (_, spare) in sorted(live.items(), key=lambda item: str(item[0])):
+        elif required and column.nullable:
+            yield Mismatch(f"column {column.name} is NOT NULL, and the plan may write null")
+    for name, (_, _, spare) in sorted(live.items(), key=lambda item: str(item[0])):
         if not spare:
             yield Mismatch(f"column {name} is NOT NULL without a default, and the plan does not write it")
 

@@ -69,5 +69,5 @@ def clear(database: Database) -> None:
         "DO 'BEGIN EXECUTE (SELECT string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; '')"
         " FROM sluice.generations); END'",
         "TRUNCATE sluice.datasets, sluice.generations, sluice.dataset_heads, sluice.migrations,"
-        " sluice.migration_steps",
+        " sluice.migration_steps, sluice.output_commits",
     )

@@ -47,6 +47,10 @@ def test_its_own_table_serves_a_plan(connected: Connected, make: Any) -> None:
             ["ALTER TABLE {t} ADD new text NOT NULL"],
             "column new is NOT NULL without a default, and the plan does not write it",
         ),
+        (
+            ["ALTER TABLE {t} ALTER value SET NOT NULL"],
+            "column value is NOT NULL, and the plan may write null",
+        ),
         ([KEY], "no valid unique index on (org_id, dedupe_key)"),
         (
             [KEY, "CREATE UNIQUE INDEX ON {t} (org_id, dedupe_key) WHERE value > 0"],
