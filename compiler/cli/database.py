@@ -17,6 +17,7 @@ from compiler.cli.common import fail, stop
 from compiler.cli.plan_shared import dataset_folders, problem_of
 from compiler.dataset import Dataset
 from compiler.migrate import session
+from compiler.migrate.approve import UNAPPROVED
 from compiler.migrate.chain import Chain, chain_findings, read_chain
 from compiler.migrate.errors import ConnectError, ControlError
 from compiler.pipeline import compile_datasets
@@ -43,7 +44,9 @@ def chains(root: Path, names: tuple[str, ...]) -> list[Chosen]:
     problems = list(compilation.problems)
     chosen = []
     for one in compilation.datasets:
-        found = list(chain_findings(one.dataset, one.folder))
+        # A hazard that nobody approved keeps a chain from being applied, not from being looked at.
+        every = chain_findings(one.dataset, one.folder)
+        found = [finding for finding in every if finding.rule != UNAPPROVED]
         problems += map(problem_of, found)
         chain = None if found else read_chain(one.folder, one.dataset.name, one.dataset.version)
         if chain is not None:

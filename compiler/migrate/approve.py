@@ -14,6 +14,8 @@ from compiler.migrate import files
 from compiler.migrate.model import Approval, Chain, ChainFile, Hazard
 from compiler.problems import Finding
 
+UNAPPROVED = "hazard-unapproved"
+
 
 class ApproveError(ValueError):
     """There is nothing to approve as it was asked for."""
@@ -78,7 +80,7 @@ def approval_findings(chain: Chain) -> Iterator[Finding]:
         for number, step in member.migration.unapproved():
             yield Finding(
                 (),
-                "hazard-unapproved",
+                UNAPPROVED,
                 f"Step {number} ({step.title}) may do harm ({step.hazard}), and nobody has approved it.",
                 f"After review: `{approving(chain.dataset, member, number)}`.",
                 file=member.path,

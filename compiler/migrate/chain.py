@@ -9,7 +9,6 @@ Position is the order of the files; fingerprints and hashes only guard it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from compiler.migrate import files, history, renames, table_json
 from compiler.migrate.approve import approval_findings
 from compiler.migrate.difference import table_differences
 from compiler.migrate.fork import fork_findings
+from compiler.migrate.generations import MANIFEST, backwards
 from compiler.migrate.history import HistoryEntry, read_history
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile
 from compiler.migrate.refusals import refusals
@@ -38,8 +38,6 @@ __all__ = [
 
 LOCK = "chain.lock"
 TABLE = "table.json"
-MANIFEST = "dataset.json"
-_VERSION = re.compile(r"v[1-9][0-9]*")
 _RESTORE = "Restore the file from git; a new change is a new migration, made by `sluice plan`."
 
 
@@ -80,7 +78,7 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
     yield from found.findings
     if found.findings:
         return
-    yield from _backwards(dataset, folder)
+    yield from backwards(dataset, folder)
     if found.chain is None:
         yield _missing(dataset, folder)
     else:
@@ -305,21 +303,6 @@ def _history_behind(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder:
             "history-behind",
             f"There is no entry for the present record schema, {dataset.record_sha256}.",
             f"Run `sluice plan {dataset.name}`.",
-        )
-
-
-def _backwards(dataset: Dataset, folder: Path) -> Iterator[Finding]:
-    """A version never goes back: the view has moved on to the later one's table."""
-    later = max(
-        (int(name[1:]) for name in _names(folder / "migrations") if _VERSION.fullmatch(name)), default=0
-    )
-    if later > dataset.version:
-        yield Finding(
-            ("version",),
-            "version-backwards",
-            f"Version {later} of {dataset.name} has migrations already; {dataset.version} is behind it.",
-            f"Set it to {later}, or to {later + 1} for a table of its own as version {dataset.version} had it.",
-            file=str(folder / MANIFEST),
         )
 
 

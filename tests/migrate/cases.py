@@ -7,9 +7,11 @@ from typing import Any
 
 from compiler.canonical import JsonDocument
 from compiler.dataset import (
+    Array,
     BigInt,
     Boolean,
     Bound,
+    Bytea,
     Check,
     Classification,
     Column,
@@ -31,6 +33,7 @@ from compiler.dataset import (
     Property,
     Text,
     Timestamptz,
+    Timetz,
     Uuid,
 )
 from tests.support.datasets import alert_events
@@ -597,6 +600,79 @@ CHECKS = [
     ),
 ]
 
+# A default of each type, as a manifest writes it.
+EVERY_TYPE = (
+    (Text(), "it's \\ %s \u00e9"),
+    (BigInt(), -(2**63)),
+    (Boolean(), True),
+    (Numeric(12, 4), 99999999.9999),
+    (Numeric(), 0.000001),
+    (Double(), -1e300),
+    (Date(), "0001-01-01"),
+    (Timestamptz(), "2024-02-29T23:59:59.999999+15:59"),
+    (Timetz(), "12:00:00+05:30"),
+    (Uuid(), "00000000-0000-4000-8000-0000000000ff"),
+    (Jsonb(), [1, {"a": "it's"}, None]),
+    (Bytea(), "AP8="),
+    (Array(Text()), ["a", "it's, {x}"]),
+    (Array(BigInt()), [1, -2]),
+)
+EVERY = [
+    case
+    for type_, default in EVERY_TYPE
+    for name in [str(type_).replace("()", "")]
+    for case in (
+        Case(
+            f"{name} is given a default",
+            with_columns(column("c", type_, default=value(default))),
+            ["set the default of c"],
+            old=with_columns(column("c", type_)),
+        ),
+        Case(
+            f"{name} comes with a default and takes no null",
+            with_columns(column("c", type_, nullable=False, default=value(default))),
+            added("c"),
+        ),
+        Case(
+            f"{name} goes",
+            {},
+            [],
+            old=with_columns(column("c", type_, default=value(default))),
+            contract=["drop column c"],
+            hazards=LOSS,
+        ),
+    )
+]
+MORE_CHECKS = [
+    *(
+        Case(
+            f"a bound {operator} moves out",
+            with_checks(Check("value", Bound(operator, looser))),
+            ["drop check ck_value", "add check ck_value", "validate check ck_value"],
+            old=with_checks(Check("value", Bound(operator, stricter))),
+        )
+        for operator, stricter, looser in ((">", "0", "-0.5"), ("<", "1000", "1e6"), ("<=", "1000", "1000.5"))
+    ),
+    Case(
+        "a text may be empty",
+        {"checks": (Check("dedupe_key", Length(0, 200)), SEVERITIES)},
+        ["drop check ck_dedupe_key", "add check ck_dedupe_key", "validate check ck_dedupe_key"],
+    ),
+    Case(
+        "a pattern becomes another",
+        with_checks(Check("sender", Matches("^[a-z]*$"))),
+        ["drop check ck_sender"],
+        old=with_checks(Check("sender", Matches("^[a-z]+$"))),
+        contract=["add check ck_sender", "validate check ck_sender"],
+    ),
+    Case(
+        "words full of quotes",
+        with_checks(Check("sender", OneOf(('"$$"', '"it\\\\s"', '"x"', '"\'--"')))),
+        ["drop check ck_sender", "add check ck_sender", "validate check ck_sender"],
+        old=with_checks(Check("sender", OneOf(('"x"',)))),
+    ),
+]
+
 SENDER = btree("by_sender", "sender")
 INDEXES = [
     Case("btree", with_indexes(SENDER), [f"create index {NAMED('by_sender')}"]),
@@ -680,22 +756,30 @@ INDEXES = [
     ),
 ]
 
-CASES = {
-    f"{group}: {case.name}": case
-    for group, cases in (
-        ("column", COLUMNS),
-        ("type", TYPES),
-        ("rewrite", REWRITTEN),
-        ("dropped", DROPPED),
-        ("renamed", RENAMED),
-        ("key", KEYS),
-        ("stricter", STRICTER),
-        ("null", NULLS),
-        ("default", DEFAULTS),
-        ("comment", COMMENTS),
-        ("check", CHECKS),
-        ("index", INDEXES),
-    )
-    for case in cases
-    if case.steps or case.contract
-}
+
+def named(*groups: tuple[str, list[Case]]) -> dict[str, Case]:
+    """The cases by group and name, those that need no step left out."""
+    return {
+        f"{group}: {case.name}": case
+        for group, cases in groups
+        for case in cases
+        if case.steps or case.contract
+    }
+
+
+CASES = named(
+    ("column", COLUMNS),
+    ("type", TYPES),
+    ("rewrite", REWRITTEN),
+    ("dropped", DROPPED),
+    ("renamed", RENAMED),
+    ("key", KEYS),
+    ("stricter", STRICTER),
+    ("null", NULLS),
+    ("default", DEFAULTS),
+    ("comment", COMMENTS),
+    ("check", CHECKS),
+    ("index", INDEXES),
+)
+# The same kinds of steps with other types and values.
+MORE_CASES = named(("every type", EVERY), ("more checks", MORE_CHECKS))

@@ -13,7 +13,7 @@ from compiler.migrate.model import Phase
 from compiler.migrate.planner import Nothing, plan
 from compiler.migrate.table_json import dumps, loads
 from compiler.table import table_of
-from tests.migrate.cases import CASES, REGION, SENDER, edited, with_columns, with_indexes
+from tests.migrate.cases import CASES, MORE_CASES, REGION, SENDER, edited, with_columns, with_indexes
 from tests.migrate.changing import ROWS, clear, fill, grown, registration, titles
 from tests.migrate.conftest import chain_of
 from tests.migrate.pairs import pairs
@@ -21,7 +21,8 @@ from tests.migrate.roundtrip import there_and_back
 from tests.support.datasets import alert_events
 from tests.support.postgres import NEWEST, every_major
 
-by_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+ALL = {**CASES, **MORE_CASES}
+by_case = pytest.mark.parametrize("case", ALL.values(), ids=list(ALL))
 
 
 @by_case
@@ -55,7 +56,7 @@ def test_the_steps_are_the_expected_ones(case):
 def test_each_change_leads_to_its_table_empty_and_filled(database):
     """One database for all cases; older servers see every fourth of them."""
     newest = database.session_major() == NEWEST
-    for number, case in list(enumerate(CASES.values()))[:: 1 if newest else 4]:
+    for number, case in list(enumerate(ALL.values()))[:: 1 if newest else 4]:
         filled = number // 4 % 2 if not newest else number % 2
         old, new = alert_events(**case.old), alert_events(**case.new)
         before = chain_of(old)
