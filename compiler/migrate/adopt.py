@@ -45,7 +45,12 @@ _PROPERTIES: dict[str, Json] = {
     "timestamp with time zone": {"type": "string", "format": "date-time"},
     "date": {"type": "string", "format": "date"},
     "jsonb": {"type": "object"},
+    "time with time zone": {"type": "string", "format": "time"},
+    "bytea": {"type": "string", "contentEncoding": "base64"},
 }
+_NUMBER: dict[str, Json] = {"type": "number"}
+# What a manifest calls an array type whose elements have another name in Postgres.
+_ARRAYS = {"timestamp with time zone[]": "timestamptz[]"}
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -137,16 +142,22 @@ def _default(default: Json) -> JsonDocument | Function | None:
     return None if default is None else JsonDocument.of(default[1])
 
 
+def _property(type_: str) -> dict[str, Json]:
+    if type_.endswith("[]"):
+        return {"type": "array", "items": _property(type_.removesuffix("[]"))}
+    return dict(_PROPERTIES.get(type_, _NUMBER))
+
+
 def _new_lines(column: TableColumn) -> Iterator[str]:
     type_ = type_name(column.type)
-    schema = dict(_PROPERTIES.get(type_, {"type": "number"}))
+    schema = _property(type_)
     if column.nullable and column.default is not None:
         schema["type"] = [schema["type"], "null"]
     if column.comment:
         schema["description"] = column.comment
     yield f"$.record.properties.{column.name}: {_json(schema)}"
     if type_ not in _PROPERTIES:
-        yield f"$.table.columns.{column.name}.type: {_json(type_)}"
+        yield f"$.table.columns.{column.name}.type: {_json(_ARRAYS.get(type_, type_))}"
     if isinstance(column.default, JsonDocument):
         yield f"$.table.columns.{column.name}.default: {_json(column.default.value)}"
 

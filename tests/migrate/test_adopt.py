@@ -21,6 +21,14 @@ TABLE = "datasets.alert_events_v1"
 TAKEN = {
     f"ALTER TABLE {TABLE} ADD COLUMN extra text": '$.record.properties.extra: {"type": "string"}',
     f"ALTER TABLE {TABLE} ADD COLUMN extra numeric(8,2) DEFAULT 1.5": "$.table.columns.extra.default: 1.5",
+    f"ALTER TABLE {TABLE} ADD COLUMN extra bytea": (
+        '$.record.properties.extra: {"type": "string", "contentEncoding": "base64"}'
+    ),
+    f"ALTER TABLE {TABLE} ADD COLUMN extra timetz": '$.record.properties.extra: {"type": "string", "format": "time"}',
+    f"ALTER TABLE {TABLE} ADD COLUMN extra text[]": (
+        '$.record.properties.extra: {"type": "array", "items": {"type": "string"}}'
+    ),
+    f"ALTER TABLE {TABLE} ADD COLUMN extra timestamptz[]": '$.table.columns.extra.type: "timestamptz[]"',
     f"ALTER TABLE {TABLE} ADD COLUMN extra bigint NOT NULL DEFAULT 7": "$.table.columns.extra.default: 7",
     f"ALTER TABLE {TABLE} ADD COLUMN extra jsonb; COMMENT ON COLUMN {TABLE}.extra IS 'More'": (
         '$.record.properties.extra: {"type": "object", "description": "More"}'
