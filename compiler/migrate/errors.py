@@ -7,7 +7,7 @@ def ways_out(dataset: str) -> str:
     """What can be done about objects that were changed by hand."""
     return (
         "Put these objects back as they were; or let git follow the database: "
-        f"`sluice migrate adopt {dataset}`; or leave them to whoever made them: `table.unmanaged`."
+        f"`sluice migrate adopt {dataset}`, from the commit whose migrations are all applied; or leave them to whoever made them: `table.unmanaged`."
     )
 
 

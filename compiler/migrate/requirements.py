@@ -32,11 +32,13 @@ def require_short(
     connection: Connection[Any], chain: Chain, files: Iterable[ChainFile], longest: int | None
 ) -> None:
     """No step works for longer than so many seconds, by the live table's size. Raises TooLongError."""
+    if longest is None:
+        return
     live = sizes.size(connection, relation_of(chain))
     for member in files:
         for number, step in enumerate(member.migration.steps, start=1):
             took = sizes.seconds(step, live)
-            if longest is not None and took > longest:
+            if took > longest:
                 raise TooLongError(
                     f"{chain.dataset} {member.name}, step {number} ({step.title}) would work on {live} for about "
                     f"{took // 60} minutes, longer than the {longest // 60} that a deployment may take.",
@@ -54,8 +56,18 @@ def require_release(connection: Connection[Any], chain: Chain, member: ChainFile
     if waits:
         raise HeldBackError(
             f"{chain.dataset} {member.name} removes what running sinks need: {'; '.join(waits)}.",
-            "What came before it is kept. Roll out the sinks of this commit, then run the command again.",
+            f"What came before it is kept. {_release(chain, member)}",
         )
+
+
+def _release(chain: Chain, member: ChainFile) -> str:
+    """The way out. Sinks of this commit cannot run where what they need comes only after the file."""
+    if member not in chain.expanded:
+        return "Roll out the sinks of this commit, then run the command again."
+    return (
+        f"Roll out the sinks of the commit that ends in {member.name} first; or stop these sinks, whose messages wait in "
+        "the buffer meanwhile, and run the command again."
+    )
 
 
 def sinks_in_need(connection: Connection[Any], chain: Chain, member: ChainFile) -> Iterator[str]:

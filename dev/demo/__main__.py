@@ -178,6 +178,7 @@ def grow(story: Story, world: World, folder: Path) -> None:
     story.fact(
         "{} rows by the old sink's plan, which is still served", world.rows(project.GROWS) - rows, data.MORE
     )
+    story.fact("{} plans but that one in their commits", len(world.plans(project.GROWS) - plans), 0)
     with story.meanwhile(lambda: send(story, data.write_more(folder, "while"), quietly=True)):
         found = json.loads(story.sluice("dev", "up", "--format", "json", shown="dev up"))
     story.fact("{} sink replaced", len(found["sinks_started"]), 1)

@@ -89,7 +89,9 @@ def test_what_runs_before_the_sinks_leaves_the_contract_for_later(grown_twice):
     assert (result.applied, result.fingerprint) == ((), chain.files[0].migration.after)
     longer = grown(chain, alert_events(**with_columns(replace(REGION, name="zone"))))
     sees(database, 0)
-    with pytest.raises(HeldBackError):  # 0003 builds upon 0002
+    with pytest.raises(
+        HeldBackError, match=r"the commit that ends in 0002_drop_region\.sql first; or stop these"
+    ):
         apply_chain(database.conninfo, longer, role, expand_only=True)
     database.execute("DELETE FROM sluice.sink_instances")
     result = apply_chain(database.conninfo, longer, role, expand_only=True)
