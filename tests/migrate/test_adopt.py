@@ -167,7 +167,10 @@ def test_only_the_whole_of_it_is_entered_and_only_from_a_file_that_says_so(adopt
         chain,
         files=tuple(replace(file, migration=replace(file.migration, adopts=False)) for file in chain.files),
     )
-    with pytest.raises(DriftError, match=r"`sluice migrate adopt alert_events`, from the commit .*; or leave them .*unmanaged"):
+    with pytest.raises(
+        DriftError,
+        match=r"`sluice migrate adopt alert_events`, from the commit .*; or leave them .*unmanaged",
+    ):
         database.apply(alert_events(), plain)
     database.execute(f"ALTER TABLE {TABLE} ADD COLUMN more text")
     with pytest.raises(DriftError, match="column more added"):
