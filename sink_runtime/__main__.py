@@ -7,27 +7,16 @@ import os
 import sys
 import threading
 import traceback
-from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
 from sink_runtime import logs, plans, settings, shutdown
-from sink_runtime.admission import Admission
-from sink_runtime.app import Sink
+from sink_runtime.assembly import assemble, sink_version
 from sink_runtime.aws import Aws
-from sink_runtime.collector import Collector
-from sink_runtime.custody import Custody
-from sink_runtime.database import Database
-from sink_runtime.deadletters import DeadLetters
-from sink_runtime.events import Publisher
 from sink_runtime.faults import FatalError
-from sink_runtime.gate import Gate
 from sink_runtime.patience import Patience, StoppingError
 from sink_runtime.plan import PlanError
-from sink_runtime.plans import Loaded
 from sink_runtime.settings import Settings, SettingsError
-from sink_runtime.sqs import SqsQueue, endpoint_of
-from sink_runtime.writer import Writer
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -76,39 +65,9 @@ def _run(found: Settings, stop: threading.Event, log: Log) -> int:
         raise SettingsError(f"{settings.TOPIC_ARN} is not set, and the plan publishes events")
     log = log.bind(dataset=loaded.plan.dataset, version=loaded.plan.version)
     log.info("started", plan=loaded.sha256, sink=sink_version())
-    patience = Patience.within(loaded.plan.visibility_timeout_seconds, stop, log)
-    assemble(found, loaded, aws, patience, log).run()
+    assemble(found, loaded, aws, Patience(stop, log), log).run()
     log.info("stopped")
     return 0
-
-
-def assemble(found: Settings, loaded: Loaded, aws: Aws, patience: Patience, log: Log) -> Sink:
-    """The sink from its parts; nothing is connected yet."""
-    plan = loaded.plan
-    database = Database(found, plan, lambda: aws.secret(found.database_secret_arn))
-    buffer = SqsQueue(found.buffer_url, aws.wire(found.buffer_url, endpoint_of, "buffer"))
-    dead = SqsQueue(found.dead_letter_url, aws.wire(found.dead_letter_url, endpoint_of, "dead_letters"))
-    letters = DeadLetters(plan, loaded.sha256, sink_version())
-    publisher = None
-    if plan.publish_events and found.topic_arn:
-        publisher = Publisher(aws, found.topic_arn, plan, found.environment, log)
-    return Sink(
-        gate=Gate(database, plan, loaded.sha256),
-        collector=Collector(buffer, Admission(plan), plan, patience),
-        writer=Writer(plan, loaded.sha256),
-        custody=Custody(buffer, dead, letters, plan, patience, log),
-        publisher=publisher,
-        patience=patience,
-        log=log,
-    )
-
-
-def sink_version() -> str:
-    """The installed version, which dead letters carry."""
-    try:
-        return version("sluice")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _refuse(text: str, exit_code: int) -> int:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from uuid import UUID, uuid5
 
 import jsonschema_rs
+import orjson
 
 from sink_runtime import decoder
 from sink_runtime.decoder import Json
 from sink_runtime.delivery import Delivery, Refused
-from sink_runtime.envelope import UUID_TEXT, Envelope, open_envelope
+from sink_runtime.encoder import encode
+from sink_runtime.envelope import UUID_TEXT, Envelope, Origin, open_envelope
 from sink_runtime.plan import PlanColumn, SinkPlan
 from sink_runtime.queue import Received
 from sink_runtime.reasons import Reason, RejectedError, Rejection
@@ -24,10 +26,15 @@ _FIELD_NAMES = frozenset({"unexpected"})
 
 
 class Admission:
-    """The plan's gatekeeper; made once, since it compiles the schema."""
+    """The plan's gatekeeper; made once, since it compiles the schema. For any number of threads.
 
-    def __init__(self, plan: SinkPlan) -> None:
+    `trusted` are the role ids (the part of a SenderId before the colon) whose dead letters' claims of an earlier sender
+    and instant are believed: the sink's own, which wrote them, and the operator's.
+    """
+
+    def __init__(self, plan: SinkPlan, trusted: Collection[str] = ()) -> None:
         self._plan = plan
+        self._trusted = frozenset(trusted)
         self._schema = jsonschema_rs.Draft202012Validator(plan.effective, validate_formats=True)
         self._doubles = _properties(plan, lambda column: column.type == "double precision")
         self._confidential = _properties(plan, lambda column: column.confidential)
@@ -50,27 +57,44 @@ class Admission:
         return self._judge(message, envelope, inspect=decoded.inspect)
 
     def _rejected_whole(self, message: Received, rejection: Rejection) -> Delivery:
-        refused = Refused(None, 0, rejection)
-        return Delivery(message, self._message_identity(message), None, (), (), (), (refused,))
+        identity = self._message_identity(message)
+        refused = (Refused(None, 0, rejection),)
+        return Delivery(message, identity, message.sent_text, message.sender, None, b"", (), (), refused)
 
     def _judge(self, message: Received, envelope: Envelope, *, inspect: bool) -> Delivery:
-        admitted, indexes, refused = [], [], []
-        is_valid = self._schema.is_valid
-        for index, record in enumerate(envelope.records):
-            if (not inspect or self._fault(record) is None) and is_valid(record):
-                admitted.append(record)
-                indexes.append(index)
-            else:
-                refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))
+        records = envelope.records
+        refused: list[Refused] = []
+        indexes: Sequence[int] = range(len(records))
+        if inspect or not all(map(self._schema.is_valid, records)):
+            indexes, refused = self._sorted_out(envelope)
+        origin = envelope.origin
+        sent_text, sender = self._attribution(message, origin)
         return Delivery(
             message=message,
             identity=self._identity(message, envelope),
+            sent_text=sent_text,
+            sender=sender,
             schema=envelope.schema,
-            records=admitted,
-            positions=[_position(envelope, index) for index in indexes] if envelope.origin else indexes,
+            payload=_payload(message, envelope, indexes, inspect=inspect),
+            positions=(origin.position,) * len(indexes) if origin else indexes,
             indexes=indexes,
             refused=refused,
         )
+
+    def _sorted_out(self, envelope: Envelope) -> tuple[list[int], list[Refused]]:
+        indexes, refused = [], []
+        for index, record in enumerate(envelope.records):
+            if self._fault(record) is None and self._schema.is_valid(record):
+                indexes.append(index)
+            else:
+                refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))
+        return indexes, refused
+
+    def _attribution(self, message: Received, origin: Origin | None) -> tuple[str, str]:
+        """When and by whom the records were sent. Anyone may write an `origin`: it is believed of trusted roles only."""
+        if origin and origin.sender and origin.sent_at and message.sender.partition(":")[0] in self._trusted:
+            return origin.sent_at, origin.sender
+        return message.sent_text, message.sender
 
     def _identity(self, message: Received, envelope: Envelope) -> str:
         if envelope.origin:
@@ -103,11 +127,9 @@ class Admission:
             error = min(self._schema.iter_errors(record), key=lambda error: len(error.instance_path))
         except ValueError:  # an error holds the value, and Python makes no int of over 4,300 digits
             return Rejection(Reason.SCHEMA_VIOLATION, "a number of over 4,300 digits is not admitted")
-        text = self._rule(error)
-        if envelope.schema and envelope.schema not in self._plan.schemas:
-            text += "; the envelope names a schema that this plan does not know"
-        pointer = _pointer(self._shown(error.instance_path))
-        return Rejection(Reason.SCHEMA_VIOLATION, text, pointer)
+        known = not envelope.schema or envelope.schema in self._plan.schemas
+        reason = Reason.SCHEMA_VIOLATION if known else Reason.SCHEMA_UNKNOWN
+        return Rejection(reason, self._rule(error), _pointer(self._shown(error.instance_path)))
 
     def _rule(self, error: jsonschema_rs.ValidationError) -> str:
         """The broken rule in the schema's own words, which hold nothing of the record but names of its fields."""
@@ -122,6 +144,15 @@ class Admission:
 
     def _is_confidential(self, path: list[str | int]) -> bool:
         return bool(path) and path[0] in self._confidential
+
+
+def _payload(message: Received, envelope: Envelope, indexes: Sequence[int], *, inspect: bool) -> bytes:
+    """The admitted records' text. A bare record that is whole goes as it came, since all of its body was parsed."""
+    records = envelope.records
+    if envelope.is_bare and indexes:
+        return message.body
+    chosen = records if len(indexes) == len(records) else [records[index] for index in indexes]
+    return (encode(chosen) if inspect else orjson.dumps(chosen))[1:-1]
 
 
 def _position(envelope: Envelope, index: int) -> int:

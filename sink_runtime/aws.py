@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class Aws:
         self._region = region
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
+        self._found: Any = None
+        self._making = threading.RLock()  # botocore's sessions make nothing for two threads at once
 
     @classmethod
     def of(cls, settings: Settings) -> Aws:
@@ -41,28 +44,32 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """The one client of a service, with short timeouts and no retries of its own."""
-        if service not in self._clients:
-            config = Config(
-                connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
-            )
-            self._clients[service] = self._session.create_client(
-                service,
-                region_name=self._region,
-                endpoint_url=self._endpoint_url,
-                config=config,
-            )
-        return self._clients[service]
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._session.create_client(
+                    service,
+                    region_name=self._region,
+                    endpoint_url=self._endpoint_url,
+                    config=_config(),
+                )
+            return self._clients[service]
 
     def credentials(self) -> Credentials:
         """Credentials as they are now, refreshed where they are about to end. Raises Fault."""
         try:
-            found = self._session.get_credentials()
+            found = self._found or self._find()
             frozen = found.get_frozen_credentials() if found else None
         except BotoCoreError as error:
             raise Fault("credentials", type(error).__name__) from error
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
             raise Fault("credentials", "no AWS credentials found", alarm=True)
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def _find(self) -> Any:
+        """The chain's credentials, which refresh themselves; looked for again as long as there are none."""
+        with self._making:
+            self._found = self._session.get_credentials()
+            return self._found
 
     def wire(self, queue_url: str, endpoint: Callable[[str], str], dependency: str) -> Wire:
         """A connection for the calls to one queue; `endpoint` finds the service's address in the queue's URL."""
@@ -79,6 +86,12 @@ class Aws:
             raise Fault("secret", code_of(error), alarm=isinstance(error, ClientError)) from error
         except (KeyError, TypeError, ValueError):
             raise Fault("secret", "the secret is not {username, password}", alarm=True) from None
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}
+    )
 
 
 def code_of(error: BotoCoreError | ClientError) -> str:

@@ -1,121 +1,111 @@
-"""The messages in hand: kept invisible while they wait, deleted when all of them is safe, given back otherwise."""
+"""The messages in hand: counted against a budget from before they are received, kept invisible until they are done with.
+
+Memory is bounded, since a receive must reserve the most that it may bring. What is held stays invisible, since a
+heartbeat extends it at a third of the visibility timeout. A message that is released is never extended again: not after
+its delete, and not over the longer timeout by which it was put off.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 
-import structlog
+from sink_runtime.queue import BATCH_ENTRIES, Received
 
-from sink_runtime.deadletters import DeadLetters
-from sink_runtime.delivery import Delivery, Refused
-from sink_runtime.faults import FatalError, Fault
-from sink_runtime.patience import Patience
-from sink_runtime.plan import SinkPlan
-from sink_runtime.queue import BATCH_ENTRIES, MAX_MESSAGE_BYTES, Outgoing, Queue, Received
-from sink_runtime.wire import QueueFault
-
-DELETE_DENIED = 4  # exit code: going on would write the same messages again and again
+BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
+# Beyond this, receiving more would only make it wait here: several batches' worth is enough.
+AHEAD_BYTES = 16 * 1024 * 1024
+AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
 
 
 class Custody:
-    """Holds the messages of one batch at a time."""
+    """Every message between its receive and its delete. Each receive may bring ten of `max_message_bytes`."""
 
-    def __init__(
-        self,
-        buffer: Queue,
-        dead_letter_queue: Queue,
-        letters: DeadLetters,
-        plan: SinkPlan,
-        patience: Patience,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
-        self._buffer = buffer
-        self._dead_letter_queue = dead_letter_queue
-        self._letters = letters
-        self._visibility = plan.visibility_timeout_seconds
-        self._patience = patience
-        self._log = log
-        self._held: dict[str, Received] = {}
-        self._extended = 0.0
+    def __init__(self, max_message_bytes: int, visibility_seconds: int) -> None:
+        self.receive_bytes = BATCH_ENTRIES * max_message_bytes
+        self._third = visibility_seconds / 3
+        self._changed = threading.Condition()
+        self._reserved = 0
+        self._bytes = 0
+        self._held: dict[str, _Held] = {}
+        self._extending: set[str] = set()
 
-    def hold(self, deliveries: Iterable[Delivery]) -> None:
-        """Take messages just received into custody."""
-        self._held = {delivery.message.receipt: delivery.message for delivery in deliveries}
-        self._extended = time.monotonic()
+    def reserve(self, seconds: float) -> bool:
+        """Wait up to `seconds` for room for one more receive; whether there is. `hold` must follow."""
+        with self._changed:
+            if not self._changed.wait_for(self._has_room, seconds):
+                return False
+            self._reserved += self.receive_bytes
+            return True
 
-    def keep(self) -> None:
-        """Keep what is held invisible: to be called now and then while something is waited for.
+    def hold(self, messages: Sequence[Received]) -> None:
+        """Take what was received, if anything, into custody, in place of what was reserved for it."""
+        due = time.monotonic() + self._third
+        with self._changed:
+            self._reserved -= self.receive_bytes
+            for message in messages:
+                self._held[message.receipt] = _Held(message, due)
+                self._bytes += len(message.body)
+            self._changed.notify_all()
 
-        Extends at a third of the timeout, for as long as SQS permits (12 hours from the receive).
-        """
-        if not self._held or time.monotonic() - self._extended < self._visibility / 3:
-            return
-        self._extended = time.monotonic()
-        try:
-            failures = self._buffer.hide(list(self._held.values()), self._visibility)
-        except Fault as fault:
-            self._log.warning("visibility not extended", why=fault.text)
-        else:
-            if failures:
-                self._log.warning("visibility not extended", messages=len(failures), why=failures[0].code)
+    def release(self, messages: Iterable[Received]) -> None:
+        """Let go of messages that are about to be deleted, put off or given back; waits while one is being extended."""
+        with self._changed:
+            receipts = [message.receipt for message in messages]
+            self._changed.wait_for(lambda: self._extending.isdisjoint(receipts))
+            for receipt in receipts:
+                held = self._held.pop(receipt, None)
+                if held:
+                    self._bytes -= len(held.message.body)
+            self._changed.notify_all()
 
-    def delete(self, messages: Sequence[Received]) -> None:
-        """Delete messages whose records are safe. Raises StoppingError, or FatalError where deletes are denied."""
-        for start in range(0, len(messages), BATCH_ENTRIES):
-            left = list(messages[start : start + BATCH_ENTRIES])
-            self._patience.until(partial(self._delete_some, left), self.keep)
+    def take_due(self, most: int) -> list[Received]:
+        """Up to `most` messages to extend now. `extended` must follow: until then none of them can be released."""
+        now = time.monotonic()
+        with self._changed:
+            due = [held for held in self._held.values() if held.due <= now][:most]
+            for held in due:
+                held.due = now + self._third
+                self._extending.add(held.message.receipt)
+            return [held.message for held in due]
 
-    def _delete_some(self, left: list[Received]) -> None:
-        """Delete the messages of `left` and take them out of it. Raises QueueFault while some may yet be deleted."""
-        try:
-            failures = self._buffer.delete(left)
-        except QueueFault as fault:
-            if fault.is_denial:
-                raise FatalError("deleting messages is denied", DELETE_DENIED) from fault
-            raise
-        again = [left[failure.index] for failure in failures if not failure.permanent]
-        lost = [failure for failure in failures if failure.permanent]
-        if lost:  # its handle is stale: the message comes again, and changes nothing
-            self._log.warning("message not deleted", messages=len(lost), why=lost[0].code)
-        for message in left:
-            self._held.pop(message.receipt, None)
-        self._held |= {message.receipt: message for message in again}
-        left[:] = again
-        if again:
-            raise QueueFault("buffer", "delete failed for some messages", 500)
+    def extended(self, again: Iterable[Received]) -> None:
+        """What was taken by `take_due` is extended, but for the messages to try `again` in a moment."""
+        soon = time.monotonic() + self._third / 6
+        with self._changed:
+            for message in again:
+                if held := self._held.get(message.receipt):
+                    held.due = soon
+            self._extending.clear()
+            self._changed.notify_all()
 
-    def bury(self, delivery: Delivery, refused: list[Refused]) -> bool:
-        """Send a message's dead letters; whether all of them were taken.
+    def release_all(self) -> list[Received]:
+        """Let go of everything that is left, for the end of the sink."""
+        with self._changed:
+            left = [held.message for held in self._held.values()]
+            self._held.clear()
+            self._bytes = 0
+            return left
 
-        Waits while the dead-letter queue is away, and raises StoppingError where the sink is to stop then. A letter
-        that SQS will never take leaves its source message where it is, for SQS' own redrive.
-        """
-        letters = list(self._letters.of(delivery, refused))
-        left = [letter for letter in letters if letter.size <= MAX_MESSAGE_BYTES]
-        unsendable = ["too large"] * (len(letters) - len(left))
-        while left:
-            some, left = left[:BATCH_ENTRIES], left[BATCH_ENTRIES:]
-            self._patience.until(partial(self._send_some, some, unsendable), self.keep)
-        if unsendable:
-            self._log.error("dead letter refused", letters=len(unsendable), why=unsendable[0])
-        return not unsendable
+    def counts(self) -> tuple[int, int, int]:
+        """Messages held, their bytes, and bytes reserved for receives under way."""
+        with self._changed:
+            return len(self._held), self._bytes, self._reserved
 
-    def _send_some(self, letters: list[Outgoing], unsendable: list[str]) -> None:
-        """Send letters; what is done with is taken out of the list. Raises QueueFault while some may yet be sent."""
-        failures = self._dead_letter_queue.send(letters)
-        unsendable += [failure.code for failure in failures if failure.permanent]
-        letters[:] = [letters[failure.index] for failure in failures if not failure.permanent]
-        if letters:
-            raise QueueFault("dead_letters", "send failed for some letters", 500)
+    def _has_room(self) -> bool:
+        return (
+            self._bytes < AHEAD_BYTES
+            and len(self._held) < AHEAD_MESSAGES
+            and self._bytes + self._reserved + self.receive_bytes <= BUDGET_BYTES
+        )
 
-    def let_go(self) -> None:
-        """Give back what is still held, to be received again at once."""
-        if not self._held:
-            return
-        try:
-            self._buffer.hide(list(self._held.values()), 0)
-        except Fault as fault:
-            self._log.warning("messages not given back", messages=len(self._held), why=fault.text)
-        self._held = {}
+
+class _Held:
+    """A message and the monotonic instant at which its visibility is to be extended."""
+
+    __slots__ = ("due", "message")
+
+    def __init__(self, message: Received, due: float) -> None:
+        self.message = message
+        self.due = due

@@ -1,10 +1,12 @@
-"""The sink's one connection: its own login, and a session whose settings no role or database default can change."""
+"""A connection of the sink's own login, with settings that no role or database default can change."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import psycopg
+from psycopg.adapt import Dumper
 from psycopg.conninfo import make_conninfo
 
 from sink_runtime.errors import Action, DatabaseFault, Diagnosis
@@ -19,7 +21,11 @@ FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-# Given at the start of the session, so they hold over ALTER ROLE ... SET and ALTER DATABASE ... SET.
+# Over any setting of the role or the database: a commit that was told is on disk, and others' commits are seen.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on"
+
+# Given at the start of the session, so they hold over ALTER ROLE ... SET and ALTER DATABASE ... SET. Behind a transaction
+# pooler there is no session: there each transaction begins with them.
 SESSION: Mapping[str, str] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
@@ -37,6 +43,20 @@ SESSION: Mapping[str, str] = {
 }
 
 
+class Text(bytes):
+    """UTF-8 text for a parameter, as bytes: psycopg would take plain bytes for a bytea."""
+
+    __slots__ = ()
+
+
+class TextDumper(Dumper):
+    """Sends `Text` as it is, of a type that the statement decides."""
+
+    def dump(self, obj: Any) -> bytes:
+        """The bytes themselves."""
+        return bytes(obj)
+
+
 class Database:
     """Opens the connection and keeps it; `current` is None while there is none."""
 
@@ -47,6 +67,13 @@ class Database:
         self._login: Mapping[str, str] | None = None
         self._refusals = 0
         self.current: Connection | None = None
+
+    @property
+    def begin(self) -> str:
+        """What a transaction of data begins with."""
+        if not self._settings.has_pooler:
+            return BEGIN
+        return "; ".join([BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in SESSION.items())])
 
     def connect(self) -> Connection:
         """A fresh connection in place of the old one. Raises Fault.
@@ -59,6 +86,9 @@ class Database:
         try:
             conninfo = make_conninfo("", **_arguments(self._settings, self._plan), **_login(self._login))
             self.current = psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
+            self.current.adapters.register_dumper(Text, TextDumper)
+            if self._settings.has_pooler:  # the next statement may meet another server session
+                self.current.prepare_threshold = None
         except psycopg.Error as error:
             raise self._refusal(error) from None
         self._refusals = 0
@@ -96,6 +126,7 @@ def _login(secret: Mapping[str, str]) -> dict[str, str]:
 
 
 def _arguments(settings: Settings, plan: SinkPlan) -> dict[str, str | int]:
+    session = {} if settings.has_pooler else {"options": _options()}
     return {
         "host": settings.database_host,
         "port": settings.database_port,
@@ -103,10 +134,14 @@ def _arguments(settings: Settings, plan: SinkPlan) -> dict[str, str | int]:
         "sslmode": settings.database_sslmode,
         "application_name": f"sluice sink {plan.dataset}",
         "client_encoding": "UTF8",
-        "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+        **session,
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": (STATEMENT_SECONDS + 10) * 1000,
     }
+
+
+def _options() -> str:
+    return " ".join(f"-c {name}={value}" for name, value in SESSION.items())

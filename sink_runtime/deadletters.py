@@ -62,8 +62,8 @@ class DeadLetters:
         envelope["origin"] = {
             "id": delivery.identity,
             "position": refused.position,
-            "sent_at": message.sent_text,
-            "sender": message.sender,
+            "sent_at": delivery.sent_text,
+            "sender": delivery.sender,
             "message_id": message.message_id,
         }
         return _sendable(encode(envelope))

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
@@ -34,8 +33,7 @@ _NUMERIC_WEIGHT = 131_072
 _NUMERIC_SCALE = 16_383
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A body's value. `inspect` asks for `fault_of` on each record: something in the body may not be storable."""
 
     value: Json

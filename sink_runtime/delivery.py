@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sink_runtime.decoder import Json
+from sink_runtime.encoder import as_it_came, encode
 from sink_runtime.queue import Received
 from sink_runtime.reasons import Rejection
 
@@ -21,18 +22,33 @@ class Refused:
     rejection: Rejection
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One message, read. `identity` is the first half of its records' identity (a uuid).
+class Delivery(NamedTuple):
+    """One message, read. Its records' identity is (`identity`, a uuid; each one's position).
 
-    `records`, `positions` and `indexes` are parallel: the admitted records, the second half of their identity, and
-    their places in the body.
+    `payload` is the admitted records' JSON text, joined by commas. `positions` and `indexes` are parallel to them: the
+    second half of each one's identity, and its place in the body. `sent_text` and `sender` are those of the records,
+    which a believed dead letter keeps from before its replay; `schema` is the envelope's.
     """
 
     message: Received
     identity: str
+    sent_text: str
+    sender: str
     schema: str | None
-    records: Sequence[Json]
+    payload: bytes
     positions: Sequence[int]
     indexes: Sequence[int]
     refused: Sequence[Refused]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds in memory, roughly."""
+        return len(self.message.body) + len(self.payload)
+
+    def texts(self) -> list[bytes]:
+        """The admitted records one by one, each as JSON text with its numbers as they are in `payload`."""
+        return [encode(record) for record in as_it_came(b"[" + self.payload + b"]")]
+
+    def __repr__(self) -> str:
+        """Without the records: none of them may end in a log."""
+        return f"Delivery({self.message!r}, admitted={len(self.indexes)}, refused={len(self.refused)})"

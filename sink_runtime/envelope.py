@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sink_runtime.decoder import Json
 from sink_runtime.plan import SinkPlan
 from sink_runtime.reasons import Reason, RejectedError
 
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _FIELDS = frozenset({"dataset", "id", "schema", "records", "origin"})
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The identity that a dead-lettered record had; it keeps it when it is sent again."""
+class Origin(NamedTuple):
+    """The identity that a dead-lettered record had, kept when it is sent again; and what the letter claims of its first
+    sender and instant, None where that is no claim that a sink would write.
+    """
 
     id: str
     position: int
+    sent_at: str | None = None
+    sender: str | None = None
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A body's records. `id` is the producer's own batch id, `schema` the hash it built against, `origin` a dead
-    letter's identity; each may be absent.
+    letter's; each may be absent. `is_bare`: the body is the one record itself.
     """
 
     records: list[Json]
     id: str | None = None
     schema: str | None = None
     origin: Origin | None = None
+    is_bare: bool = False
 
 
 def open_envelope(value: Json, plan: SinkPlan) -> Envelope:
@@ -41,7 +45,7 @@ def open_envelope(value: Json, plan: SinkPlan) -> Envelope:
     so that it can be sent again.
     """
     if is_bare(value, plan):
-        return Envelope([value])
+        return Envelope([value], is_bare=True)
     if not isinstance(value, dict) or "dataset" not in value or "records" not in value:
         raise _refusal("an envelope is an object with `dataset` and `records`")
     if value["dataset"] != plan.dataset:
@@ -86,7 +90,19 @@ def _origin(value: Json, records: list[Any]) -> Origin:
     position = value.get("position") if isinstance(value, dict) else None
     if type(position) is not int or not 0 <= position < 2**31 or len(records) != 1:
         raise _refusal("`origin` is not that of one record")
-    return Origin(_uuid(value.get("id"), "origin.id"), position)
+    claims = value.get("sent_at"), value.get("sender")
+    sent_at, sender = claims if _is_claim(*claims) else (None, None)
+    return Origin(_uuid(value.get("id"), "origin.id"), position, sent_at, sender)
+
+
+def _is_claim(sent_at: Json, sender: Json) -> bool:
+    """Whether both are as a dead letter has them."""
+    if not (isinstance(sent_at, str) and isinstance(sender, str) and sender and "\0" not in sender):
+        return False
+    try:
+        return bool(_INSTANT.fullmatch(sent_at) and datetime.fromisoformat(sent_at))
+    except ValueError:
+        return False
 
 
 def _refusal(text: str) -> RejectedError:

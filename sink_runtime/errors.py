@@ -129,3 +129,12 @@ class DatabaseFault(Fault):
         """The fault that a driver's error is to the sink of this plan; `of_data` as in `action_for`."""
         diagnosis = Diagnosis.of(error)
         return cls(diagnosis, action_for(diagnosis, plan, of_data=of_data))
+
+    @classmethod
+    def mass_refusal(cls, sqlstate: str, refused: int, records: int) -> DatabaseFault:
+        """Most of a batch is refused by one SQLSTATE: what refuses them is at fault until a person says otherwise."""
+        fault = cls(Diagnosis(sqlstate, None, None), Action.PAUSE)
+        fault.text = (
+            f"{fault.text} refuses at least {refused} of {records} records that the effective schema admits"
+        )
+        return fault

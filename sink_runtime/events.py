@@ -1,28 +1,42 @@
 """Output commits -> update events: the commit rows are an outbox, published in the order of their sequence.
 
-CloudEvents 1.0 in JSON to the dataset's topic, at least once: a row is marked after its event was taken. No transaction
-is open while the topic is called, and a topic that is away never keeps records from being written.
+CloudEvents 1.0 in JSON to the dataset's topic, at least once: a row is marked after its event was taken. One sink of a
+dataset publishes at a time, under a lease in `sluice.dataset_heads`. No transaction is open while the topic is called,
+and a topic that is away never keeps records from being written.
 """
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import psycopg
-import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sink_runtime import instances
 from sink_runtime.aws import Aws, code_of
-from sink_runtime.database import Connection
+from sink_runtime.database import Connection, Database
+from sink_runtime.errors import DatabaseFault
+from sink_runtime.faults import Fault
 from sink_runtime.plan import SinkPlan
+from sink_runtime.shared import Shared
 
 TYPE = "dev.sluice.dataset.committed.v1"
-PAUSE_SECONDS = 5.0  # after a refusal of the topic; the outbox keeps what was not sent
-ROWS = 100  # read at a time
+LEASE_SECONDS = 30
+IDLE_SECONDS = 5.0  # between two looks at the outbox, where no commit of this sink's own calls earlier
+ROWS = 100  # read, and published under one lease, at a time: well within it
 
+_LEASE = """
+UPDATE sluice.dataset_heads SET publisher = $3, lease_until = now() + make_interval(secs => $4)
+WHERE dataset = $1 AND version = $2 AND (publisher IS NULL OR publisher = $3 OR lease_until < now())
+RETURNING true
+"""
+_GIVE_BACK = """
+UPDATE sluice.dataset_heads SET publisher = NULL, lease_until = NULL
+WHERE dataset = $1 AND version = $2 AND publisher = $3
+"""
+_ANY = "SELECT true FROM sluice.output_commits WHERE dataset = $1 AND version = $2 AND event_published_at IS NULL LIMIT 1"
 _UNPUBLISHED = """
 SELECT commit_id::text, sequence, committed_at, plan_sha256, messages, records, inserted, updated, unchanged, rejected,
   first_sent_at, last_sent_at
@@ -35,46 +49,77 @@ _COUNTS = ("messages", "records", "inserted", "updated", "unchanged", "rejected"
 
 
 class Publisher:
-    """Publishes one dataset's outbox."""
+    """Publishes one dataset's outbox, on a connection of its own."""
 
     def __init__(
         self,
         aws: Aws,
         topic_arn: str,
-        plan: SinkPlan,
+        database: Database,
         environment: str,
-        log: structlog.typing.FilteringBoundLogger,
+        shared: Shared,
     ) -> None:
         self._aws = aws
         self._topic_arn = topic_arn
-        self._plan = plan
-        self._source = f"/sluice/{environment}/{plan.dataset}"
-        self._log = log
-        self._not_before = 0.0
+        self._database = database
+        self._plan = shared.plan
+        self._instance = instances.instance_name()
+        self._source = f"/sluice/{environment}/{self._plan.dataset}"
+        self._to_announce = shared.settlement.to_announce
+        self._patience = shared.patience
 
-    def publish_pending(self, connection: Connection) -> None:
-        """Send what is unpublished, oldest first; a failure is logged, and what is left is sent another time."""
-        if time.monotonic() < self._not_before:
-            return
+    def turn(self) -> None:
+        """Publish what there is, then wait for more. Raises StoppingError where the sink is to end and cannot."""
+        self._to_announce.clear()
+        self._patience.until(self.publish_pending)
+        self._to_announce.wait(IDLE_SECONDS)
+
+    def publish_pending(self) -> None:
+        """Send what is unpublished, oldest first, where no other sink holds the lease. Raises Fault."""
         try:
-            while self._publish_some(connection) == ROWS:
-                pass
-        except (BotoCoreError, ClientError) as error:
-            self._pause(code_of(error))
-        except psycopg.Error as error:  # the gate will find out and say more
-            self._pause(f"postgres {error.sqlstate or 'is away'}")
+            connection = self._connection()
+            while (
+                self._has_any(connection) and self._has_lease(connection) and not self._patience.stop.is_set()
+            ):
+                self._publish_some(connection)
+        except psycopg.Error as error:
+            self._database.close()
+            raise DatabaseFault.of(error, self._plan) from None
 
-    def _publish_some(self, connection: Connection) -> int:
+    def leave(self) -> None:
+        """Give the lease back, if Postgres can be told, so that another sink need not wait for its end."""
+        connection = self._database.current
+        try:
+            if connection is not None and not connection.broken:
+                connection.execute(_GIVE_BACK, [self._plan.dataset, self._plan.version, self._instance])
+        except psycopg.Error:  # then the lease ends by itself
+            pass
+        finally:
+            self._database.close()
+
+    def _connection(self) -> Connection:
+        current = self._database.current
+        return self._database.connect() if current is None or current.broken else current
+
+    def _has_any(self, connection: Connection) -> bool:
+        return connection.execute(_ANY, [self._plan.dataset, self._plan.version]).fetchone() is not None
+
+    def _has_lease(self, connection: Connection) -> bool:
+        asked = [self._plan.dataset, self._plan.version, self._instance, LEASE_SECONDS]
+        return connection.execute(_LEASE, asked).fetchone() is not None
+
+    def _publish_some(self, connection: Connection) -> None:
         rows = connection.execute(_UNPUBLISHED, [self._plan.dataset, self._plan.version, ROWS]).fetchall()
         for row in rows:
             body = orjson.dumps(event(row, self._plan, self._source)).decode()
-            self._aws.client("sns").publish(TopicArn=self._topic_arn, Message=body)
+            self._publish(body)
             connection.execute(_PUBLISHED, [row[0]])
-        return len(rows)
 
-    def _pause(self, why: str) -> None:
-        self._not_before = time.monotonic() + PAUSE_SECONDS
-        self._log.warning("event not published", why=why)
+    def _publish(self, body: str) -> None:
+        try:
+            self._aws.client("sns").publish(TopicArn=self._topic_arn, Message=body)
+        except (BotoCoreError, ClientError) as error:
+            raise Fault("topic", code_of(error), alarm=isinstance(error, ClientError)) from error
 
 
 def event(row: tuple[Any, ...], plan: SinkPlan, source: str) -> dict[str, Any]:

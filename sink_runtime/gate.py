@@ -1,68 +1,45 @@
-"""The gate before the receiver: open only while Postgres answers and its catalog serves the plan.
+"""The gate before the receivers: open only while everything that a message needs is there.
 
 What nobody receives cannot be received once too often: while the gate is closed, no receive count rises, and an outage
-of any length sends nothing to the dead-letter queue. (Dead letters that cannot be sent keep the sink from receiving too,
-since it holds their messages until they are.)
+of any length sends nothing to the dead-letter queue. Whoever meets a fault closes the gate under its own name, goes on
+trying alone, and opens it when the fault is gone.
 """
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
+import threading
+from collections.abc import Mapping
 
-import psycopg
-
-from sink_runtime import instances, served
-from sink_runtime.database import Connection, Database
-from sink_runtime.errors import DatabaseFault
 from sink_runtime.faults import Fault
-from sink_runtime.plan import SinkPlan
-
-SEEN_SECONDS = 5.0  # how old the last sign of life from Postgres may be
 
 
 class Gate:
-    """Hands out a connection that serves the plan."""
+    """Closed as long as anyone holds it closed."""
 
-    def __init__(self, database: Database, plan: SinkPlan, plan_sha256: str) -> None:
-        self._database = database
-        self._plan = plan
-        self._plan_sha256 = plan_sha256
-        self._instance = instances.instance_name()
-        self._seen = 0.0
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._closed: dict[str, Fault] = {}
 
-    def enter(self) -> Connection:
-        """The connection, opened, checked and registered anew where the last one is gone. Raises Fault."""
-        connection = self._database.current
-        try:
-            if connection is None or connection.broken:
-                return self._open()
-            if time.monotonic() - self._seen >= SEEN_SECONDS:
-                instances.seen(connection, self._plan, self._instance)
-                self._seen = time.monotonic()
-        except psycopg.Error as error:
-            self._database.close()
-            raise DatabaseFault.of(error, self._plan) from None
-        return connection
+    @property
+    def closed_for(self) -> Mapping[str, Fault]:
+        """Who holds it closed, and for what; empty while it is open."""
+        with self._changed:
+            return dict(self._closed)
 
-    def _open(self) -> Connection:
-        connection = self._database.connect()
-        found = served.mismatches(connection, self._plan)
-        if found:
-            self._database.close()
-            raise Fault("plan", "; ".join(mismatch.text for mismatch in found), alarm=True)
-        instances.register(connection, self._plan, self._plan_sha256, self._instance)
-        self._seen = time.monotonic()
-        return connection
+    def close(self, holder: str, fault: Fault) -> None:
+        """Hold the gate closed for a fault."""
+        with self._changed:
+            self._closed[holder] = fault
 
-    def leave(self) -> None:
-        """Say that this sink is gone, if Postgres can be told, and drop the connection."""
-        connection = self._database.current
-        if connection is not None and not connection.broken:
-            with suppress(psycopg.Error):
-                instances.gone(connection, self._plan, self._instance)
-        self.close()
+    def open(self, holder: str) -> None:
+        """Hold it closed no longer."""
+        if holder not in self._closed:  # the usual case, asked after every success
+            return
+        with self._changed:
+            self._closed.pop(holder, None)
+            self._changed.notify_all()
 
-    def close(self) -> None:
-        """Drop the connection: the next to enter gets a fresh one, checked anew."""
-        self._database.close()
+    def wait(self, seconds: float, besides: str = "") -> bool:
+        """Whether it is open, after at most `seconds`; what `besides` itself holds it closed for does not count."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._closed.keys() - {besides}, seconds)

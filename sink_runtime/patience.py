@@ -21,6 +21,7 @@ from sink_runtime.faults import Fault
 
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 5.0
+LONGEST_ALARM_SECONDS = 15.0  # for what will not mend itself: a person must look first
 
 T = TypeVar("T")
 
@@ -30,40 +31,40 @@ class StoppingError(Exception):
 
 
 class Patience:
-    """Waits for what is missing. `stop` is set when the sink is to end; no wait is longer than `longest` seconds."""
+    """Waits for what is missing. `stop` is set when the sink is to end; waits grow to `longest` seconds.
+
+    `waiting` is what each thread, by its name, waits for at the moment: health tells it from a thread that hangs.
+    """
 
     def __init__(
         self,
         stop: threading.Event,
         log: structlog.typing.FilteringBoundLogger,
         longest: float = LONGEST_SECONDS,
+        longest_alarm: float = LONGEST_ALARM_SECONDS,
     ) -> None:
         self.stop = stop
+        self.waiting: dict[str, Fault] = {}
         self._log = log
-        self._longest = longest
+        self._usual = wait_random_exponential(multiplier=FIRST_SECONDS, max=longest)
+        self._alarmed = wait_random_exponential(multiplier=FIRST_SECONDS, max=longest_alarm)
 
-    @classmethod
-    def within(
-        cls, visibility_seconds: int, stop: threading.Event, log: structlog.typing.FilteringBoundLogger
-    ) -> Patience:
-        """Patience that leaves time to extend a visibility timeout between two attempts."""
-        return cls(stop, log, min(LONGEST_SECONDS, visibility_seconds / 6))
-
-    def until(self, attempt: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
-        """The result of the first attempt that raises no Fault; `meanwhile` runs before each wait.
+    def until(self, attempt: Callable[[], T], on_fault: Callable[[Fault], None] = lambda _: None) -> T:
+        """The result of the first attempt that raises no Fault; `on_fault` is told of each before the wait after it.
 
         Raises StoppingError once `stop` is set and an attempt has failed.
         """
+        name = threading.current_thread().name
 
         def before_sleep(state: RetryCallState) -> None:
-            fault = state.outcome.exception() if state.outcome else None
-            if isinstance(fault, Fault):
-                self._tell(fault, state.attempt_number)
-            meanwhile()
+            fault = _fault_of(state)
+            self.waiting[name] = fault
+            on_fault(fault)
+            self._tell(fault, state.attempt_number)
 
         retrying = Retrying(
             retry=retry_if_exception_type(Fault),
-            wait=wait_random_exponential(multiplier=FIRST_SECONDS, max=self._longest),
+            wait=lambda state: (self._alarmed if _fault_of(state).alarm else self._usual)(state),
             stop=stop_when_event_set(self.stop),
             sleep=sleep_using_event(self.stop),
             before_sleep=before_sleep,
@@ -72,7 +73,15 @@ class Patience:
             return retrying(attempt)
         except RetryError as error:
             raise StoppingError from error
+        finally:
+            self.waiting.pop(name, None)
 
     def _tell(self, fault: Fault, attempt: int) -> None:
         log = self._log.error if fault.alarm else self._log.warning
         log("waiting", waits_for=fault.dependency, why=fault.text, attempt=attempt)
+
+
+def _fault_of(state: RetryCallState) -> Fault:
+    fault = state.outcome.exception() if state.outcome else None
+    assert isinstance(fault, Fault), "only a Fault is tried again"
+    return fault

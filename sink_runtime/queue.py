@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Protocol
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 BATCH_ENTRIES = 10  # entries of one call: receive, delete, change visibility, send
 MAX_MESSAGE_BYTES = 1_048_576  # of one message with its attributes, and of one call's messages together
 MAX_VISIBILITY_SECONDS = 43_200  # from the receive, extensions included
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Received:
-    """A message as it was received. `sent_at` is SentTimestamp, to the millisecond; `sender` is SenderId.
+class Received(NamedTuple):
+    """A message as it was received. `sent_ms` is SentTimestamp, milliseconds since the epoch; `sender` is SenderId.
 
     `receives` counts from 1; `replays` is how often an operator sent it again from the dead-letter queue.
     """
 
     message_id: str
-    receipt: str = field(repr=False)
-    body: bytes = field(repr=False)
-    sent_at: datetime
+    receipt: str
+    body: bytes
+    sent_ms: int
     sender: str
     receives: int
     replays: int = 0
 
-    @cached_property
+    @property
     def sent_text(self) -> str:
-        """`sent_at` as Postgres and RFC 3339 write it; kept, since each record of the message repeats it."""
-        return self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        """The sending's instant as Postgres and RFC 3339 write it, to the millisecond."""
+        seconds, milliseconds = divmod(self.sent_ms, 1000)
+        return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+    def __repr__(self) -> str:
+        """Without body and receipt: neither may end in a log."""
+        return f"Received({self.message_id!r}, receives={self.receives})"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class EntryFailure:
 
 
 class Queue(Protocol):
-    """One queue. Every method raises QueueFault where the call as a whole fails."""
+    """One queue, for one thread at a time. Every method raises QueueFault where the call as a whole fails."""
 
     def receive(self, wait_seconds: int) -> Sequence[Received]:
         """Up to ten messages, waiting up to `wait_seconds` (0 to 20) for the first."""
@@ -77,8 +85,3 @@ class Queue(Protocol):
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[EntryFailure]:
         """Send messages, any number of them."""
-
-
-def sent_at(milliseconds: str) -> datetime:
-    """SQS' SentTimestamp, milliseconds since the epoch, as an instant in UTC."""
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))

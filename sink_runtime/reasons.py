@@ -19,6 +19,7 @@ class Reason(StrEnum):
     NUL_CHARACTER = "nul_character"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     SCHEMA_VIOLATION = "schema_violation"
+    SCHEMA_UNKNOWN = "schema_unknown"
     REFUSED_BY_DATABASE = "refused_by_database"
     STATEMENT_TIMEOUT = "statement_timeout"
     UNREADABLE = "unreadable"
@@ -34,6 +35,8 @@ DESCRIPTIONS: Mapping[Reason, str] = {
     Reason.NUL_CHARACTER: "A string or key of the record holds U+0000, which Postgres cannot store.",
     Reason.NUMBER_OUT_OF_RANGE: "A number is beyond what numeric holds, or would become zero or infinity in its column.",
     Reason.SCHEMA_VIOLATION: "The record does not satisfy the effective schema.",
+    Reason.SCHEMA_UNKNOWN: "As schema_violation, and the envelope names a schema that this plan does not know: held for a "
+    "while first, since a newer plan may admit it.",
     Reason.REFUSED_BY_DATABASE: "The schema admits the record, and Postgres refused it alone.",
     Reason.UNREADABLE: "This sink failed on the body, by a defect of its own; the text names the error.",
     Reason.STATEMENT_TIMEOUT: "Writing this one record ran into the statement timeout three times.",

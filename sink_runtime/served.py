@@ -99,8 +99,10 @@ def _registration(connection: Connection, plan: SinkPlan) -> Iterator[Mismatch]:
 def _statement(connection: Connection, plan: SinkPlan) -> Iterator[Mismatch]:
     """Postgres' own word on the statement: it parses, and every name, type and schema in it is there."""
     try:
-        connection.execute(f"PREPARE sluice_check AS {plan.statement}".encode())
+        with (
+            connection.transaction()
+        ):  # behind a transaction pooler, the one place where both meet the same session
+            connection.execute(f"PREPARE sluice_check AS {plan.statement}".encode())
+            connection.execute("DEALLOCATE sluice_check")
     except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:  # classes 42, 3F and 0A
         yield Mismatch(f"the write statement cannot be prepared: {Diagnosis.of(error)}")
-    else:
-        connection.execute("DEALLOCATE sluice_check")

@@ -18,6 +18,10 @@ DATABASE_PORT = "SLUICE_DATABASE_PORT"
 DATABASE_NAME = "SLUICE_DATABASE_NAME"
 DATABASE_SSLMODE = "SLUICE_DATABASE_SSLMODE"
 DATABASE_SECRET_ARN = "SLUICE_DATABASE_SECRET_ARN"  # secret {username, password}
+DATABASE_POOLER = "SLUICE_DATABASE_POOLER"  # "none" (default) or "transaction": one stands before the server
+TRUSTED_SENDERS = (
+    "SLUICE_TRUSTED_SENDERS"  # role ids, comma-separated, whose replayed dead letters are believed
+)
 LOG_FORMAT = "SLUICE_LOG_FORMAT"  # "json" (default) or "human"
 # AWS_REGION, AWS_ENDPOINT_URL and the credential chain are AWS' own names, read by boto3 and by us.
 REGION = "AWS_REGION"
@@ -42,7 +46,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Addresses of one sink. `topic_arn` is None where the dataset publishes no events; ports are TCP ports."""
+    """Addresses of one sink. `topic_arn` is None where the dataset publishes no events; ports are TCP ports.
+
+    `trusted_senders` are role ids, the first part of a SenderId. `has_pooler`: a transaction pooler stands before Postgres.
+    """
 
     environment: str
     plan: str
@@ -57,6 +64,8 @@ class Settings:
     region: str
     endpoint_url: str | None
     log_format: str
+    trusted_senders: tuple[str, ...] = ()
+    has_pooler: bool = False
 
 
 def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
@@ -67,6 +76,8 @@ def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
     wrong = [] if environ.get(DATABASE_PORT, "0").isdigit() else [f"{DATABASE_PORT} is not a port"]
     if environ.get(LOG_FORMAT, "json") not in ("json", "human"):
         wrong.append(f"{LOG_FORMAT} is not json or human")
+    if environ.get(DATABASE_POOLER, "none") not in ("none", "transaction"):
+        wrong.append(f"{DATABASE_POOLER} is not none or transaction")
     if missing or wrong:
         raise SettingsError("; ".join([f"{name} is not set" for name in missing] + wrong))
     return Settings(
@@ -83,4 +94,6 @@ def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
         region=environ[REGION],
         endpoint_url=environ.get(ENDPOINT_URL) or None,
         log_format=environ.get(LOG_FORMAT, "json"),
+        trusted_senders=tuple(filter(None, map(str.strip, environ.get(TRUSTED_SENDERS, "").split(",")))),
+        has_pooler=environ.get(DATABASE_POOLER) == "transaction",
     )

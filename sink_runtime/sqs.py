@@ -13,7 +13,6 @@ from sink_runtime.queue import (
     EntryFailure,
     Outgoing,
     Received,
-    sent_at,
 )
 from sink_runtime.wire import Wire
 
@@ -113,7 +112,7 @@ def _received(message: dict[str, Any]) -> Received:
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         body=message["Body"].encode(errors="surrogatepass"),
-        sent_at=sent_at(attributes["SentTimestamp"]),
+        sent_ms=int(attributes["SentTimestamp"]),
         sender=attributes["SenderId"],
         receives=int(attributes["ApproximateReceiveCount"]),
         replays=_replays(message.get("MessageAttributes") or {}),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,23 +13,22 @@ from typing import Any
 import orjson
 import psycopg
 
-from sink_runtime.batch import Batch, Row
-from sink_runtime.database import Connection
-from sink_runtime.encoder import encode
+from sink_runtime.batch import Batch, Part
+from sink_runtime.database import BEGIN, Connection, Text
 from sink_runtime.errors import Action, DatabaseFault, condition
 from sink_runtime.plan import SinkPlan
 from sink_runtime.reasons import Reason, Rejection
 
-# Over any setting of the role or the database: a commit that was told is on disk, and others' commits are seen.
-_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on"
+# Each is a subtransaction: Postgres keeps 64 of a session in shared memory, and slows everyone beyond.
+SAVEPOINTS = 64
+# A constraint or a trigger that refuses most of what the effective schema admits is what is wrong, not the records.
+MASS_RECORDS = 20
+MASS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Written:
-    """A committed batch. `sequence` and `committed_at` are None where nothing changed: then there is no commit row.
-
-    `refused` are rows (by index in the batch) that Postgres refused one by one; the others are committed.
-    """
+class Committed:
+    """One committed statement. `sequence` and `committed_at` are None where nothing changed: there is no commit row."""
 
     commit_id: str
     sequence: int | None
@@ -36,65 +36,106 @@ class Written:
     inserted: int
     updated: int
     unchanged: int
-    refused: Mapping[int, Rejection]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A batch that is done: what was committed, and the records that Postgres refused one by one."""
+
+    commits: Sequence[Committed]
+    refused: Sequence[tuple[Part, Rejection]]
 
 
 class Writer:
-    """Writes by one plan."""
+    """Writes by one plan. Without `prepare`, every statement is sent whole, as a transaction pooler needs it."""
 
-    def __init__(self, plan: SinkPlan, plan_sha256: str) -> None:
+    def __init__(self, plan: SinkPlan, plan_sha256: str, begin: str = BEGIN, *, prepare: bool = True) -> None:
         self._plan = plan
         self._plan_sha256 = plan_sha256
+        self._begin = begin.encode()
+        self._prepare = prepare
         self._statement = plan.statement.encode()
 
     def write(self, connection: Connection, batch: Batch) -> Written:
         """Commit the batch; where a record is to blame, find it and its like and commit the others.
 
-        Raises DatabaseFault, with nothing committed (or, where the answer to COMMIT was lost, perhaps all of it:
-        writing the batch again changes nothing then).
+        Raises DatabaseFault, and what is committed by then (or, where the answer to COMMIT was lost, perhaps all of it)
+        is found unchanged when the batch is written again.
         """
+        if not batch.parts:
+            return Written((), ())
         try:
             with self._transaction(connection):
-                return self._execute(connection, batch, {})
+                return Written((self._execute(connection, batch),), ())
         except DatabaseFault as fault:
             if fault.action is not Action.RECORD:
                 raise
-        with self._transaction(connection):
-            refused = self._probe_each(connection, batch)
-            return self._execute(connection, batch.without(refused), refused)
+            if batch.records == 1:
+                return Written((), ((batch.parts[0], _rejection(fault)),))
+        return self._bisect(connection, batch)
 
-    def _execute(self, connection: Connection, batch: Batch, refused: Mapping[int, Rejection]) -> Written:
+    def _bisect(self, connection: Connection, batch: Batch) -> Written:
+        """Halve what is refused until each record to blame stands alone; what is not refused is committed on the way.
+
+        A refused record counts with the next commit row, if there is one.
+        """
+        left = list(reversed(batch.halves()))
+        commits: list[Committed] = []
+        refused: list[tuple[Part, Rejection]] = []
+        uncounted = 0
+        while left:
+            with self._transaction(connection):
+                for _ in range(SAVEPOINTS):
+                    if not left:
+                        break
+                    tried = left.pop()
+                    found = self._try(connection, tried._replace(rejected=tried.rejected + uncounted))
+                    if isinstance(found, Committed):
+                        commits.append(found)
+                        uncounted = 0 if found.sequence else uncounted
+                    elif tried.records == 1:
+                        refused.append((tried.parts[0], _rejection(found)))
+                        uncounted += 1 + tried.rejected
+                        self._refuse_to_drain(batch, refused)
+                    else:
+                        left += reversed(tried.halves())
+        return Written(commits, refused)
+
+    def _try(self, connection: Connection, batch: Batch) -> Committed | DatabaseFault:
+        """Write within a savepoint; the fault where a record is to blame. Raises any other DatabaseFault."""
+        connection.execute(b"SAVEPOINT part")
+        try:
+            committed = self._execute(connection, batch)
+        except DatabaseFault as fault:
+            if fault.action is not Action.RECORD:
+                raise
+            connection.execute(b"ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            return fault
+        connection.execute(b"RELEASE SAVEPOINT part")
+        return committed
+
+    def _refuse_to_drain(self, batch: Batch, refused: Sequence[tuple[Part, Rejection]]) -> None:
+        """Raises DatabaseFault where most of a batch is refused by one SQLSTATE: someone must look first."""
+        if batch.records < MASS_RECORDS:
+            return
+        [(sqlstate, times)] = Counter(one.sqlstate for _, one in refused).most_common(1)
+        if sqlstate and times > batch.records * MASS_SHARE:
+            raise DatabaseFault.mass_refusal(sqlstate, times, batch.records)
+
+    def _execute(self, connection: Connection, batch: Batch) -> Committed:
         commit_id = str(uuid.uuid4())
-        if not batch.rows:
-            return Written(commit_id, None, None, 0, 0, 0, refused)
         try:
             cursor: Any = connection.execute(
-                self._statement, self._parameters(batch, commit_id), prepare=True
+                self._statement, self._parameters(batch, commit_id), prepare=self._prepare
             )
         except psycopg.Error as error:
             raise DatabaseFault.of(error, self._plan, of_data=True) from None
-        sequence, committed_at, inserted, updated, unchanged = cursor.fetchone()
-        return Written(commit_id, sequence, committed_at, inserted, updated, unchanged, refused)
-
-    def _probe_each(self, connection: Connection, batch: Batch) -> dict[int, Rejection]:
-        """Write each record alone and undo it: Postgres names neither row nor column for most faults of a value."""
-        refused: dict[int, Rejection] = {}
-        connection.execute(b"SAVEPOINT probe")
-        for index, row in enumerate(batch.rows):
-            try:
-                self._execute(connection, _alone(batch, row), {})
-            except DatabaseFault as fault:
-                if fault.action is not Action.RECORD:
-                    raise
-                refused[index] = _rejection(fault)
-            connection.execute(b"ROLLBACK TO SAVEPOINT probe")
-        connection.execute(b"RELEASE SAVEPOINT probe")
-        return refused
+        return Committed(commit_id, *cursor.fetchone())
 
     @contextmanager
     def _transaction(self, connection: Connection) -> Iterator[None]:
         try:
-            connection.execute(_BEGIN)
+            connection.execute(self._begin)
             yield
             connection.execute(b"COMMIT")
         except psycopg.Error as error:  # of BEGIN, COMMIT or a savepoint: no record is to blame
@@ -105,20 +146,25 @@ class Writer:
 
     def _parameters(self, batch: Batch, commit_id: str) -> list[Any]:
         """In the order of `plan.PARAMETERS`; arrays as text, which costs the client a tenth of adapting lists."""
-        rows = batch.rows
+        parts = batch.parts
+        quoted = {sender: _quoted(sender) for sender in {part.delivery.sender for part in parts}}
         return [
-            encode([delivery.records[index] for delivery, index in rows]).decode(),
-            _array([delivery.identity for delivery, _ in rows]),
-            _array([str(delivery.positions[index]) for delivery, index in rows]),
-            _array([delivery.message.sent_text for delivery, _ in rows]),
-            _array([_quoted(delivery.message.sender) for delivery, _ in rows]),
+            Text(b"[%b]" % b",".join([part.payload for part in parts])),
+            _array([_repeated(part.delivery.identity, part.size) for part in parts]),
+            _array([",".join(map(str, part.positions())) for part in parts]),
+            _array([_repeated(part.delivery.sent_text, part.size) for part in parts]),
+            _array([_repeated(quoted[part.delivery.sender], part.size) for part in parts]),
             commit_id,
             self._plan_sha256,
-            len(batch.deliveries),
+            len(batch.messages),
             batch.rejected,
             batch.message_digest,
             orjson.dumps(batch.sender_counts()).decode(),
         ]
+
+
+def _repeated(element: str, times: int) -> str:
+    return element if times == 1 else ",".join([element] * times)
 
 
 def _array(elements: list[str]) -> str:
@@ -128,10 +174,6 @@ def _array(elements: list[str]) -> str:
 def _quoted(element: str) -> str:
     escaped = element.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _alone(batch: Batch, row: Row) -> Batch:
-    return Batch((row[0],), (row,), batch.rejected)
 
 
 def _rejection(fault: DatabaseFault) -> Rejection:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,12 @@ def deploy(
         names.DATABASE_SECRET_ARN: secret,
     }
     return Deployment(store, sqs, buffer, dead_letter, inbox, topic, environment, folder)
+
+
+def seconds_waited(lines: list[dict[str, Any]]) -> float:
+    """Seconds between the first and the last time that the sink said it waits."""
+    moments = [datetime.fromisoformat(line["timestamp"]) for line in lines]
+    return (moments[-1] - moments[0]).total_seconds() if moments else 0.0
 
 
 def _arn(sqs: Any, url: str) -> str:

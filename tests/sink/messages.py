@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from sink_runtime.delivery import Delivery
 from sink_runtime.queue import Received
 
 START = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -32,10 +33,15 @@ class Message:
             message_id=self.message_id,
             receipt=f"receipt of {self.message_id} {uuid4()}",
             body=json.dumps(envelope).encode() if self.body is None else self.body,
-            sent_at=START + timedelta(milliseconds=self.sent),
+            sent_ms=round(START.timestamp() * 1000) + self.sent,
             sender=self.sender,
             receives=self.receives,
         )
+
+
+def admitted(delivery: Delivery) -> list[Any]:
+    """The admitted records of a delivery, as plain JSON values."""
+    return [json.loads(text) for text in delivery.texts()]
 
 
 def numbered(number: int) -> str:

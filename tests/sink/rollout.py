@@ -37,6 +37,7 @@ from compiler.migrate.run import parts
 from sink_runtime.database import Connection
 from sink_runtime.errors import Action, DatabaseFault
 from sink_runtime.served import mismatches
+from sink_runtime.writer import Writer
 from tests.sink.messages import Message
 from tests.sink.store import Store
 
@@ -71,13 +72,14 @@ class Running:
             self.connection = self.connection or self.store.connect()
             try:
                 message = Message(tuple(self.records), self.store.plan.dataset, sender="monitor")
-                written = self.store.write(self.connection, message)
+                plan = self.store.plan
+                written = Writer(plan, plan.sha256).write(self.connection, self.store.batch(message))
             except DatabaseFault as fault:
                 self.close()
                 if fault.action is Action.RECONNECT:
                     continue
                 return f"{fault.action} {fault.diagnosis}"
-            return f"refused {dict(written.refused)}" if written.refused else "written"
+            return f"refused {written.refused}" if written.refused else "written"
         return "reconnects in vain"
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from sink_runtime.batch import Batch
 from sink_runtime.database import Connection, Database
 from sink_runtime.plan import SinkPlan
 from sink_runtime.settings import Settings
-from sink_runtime.writer import Writer, Written
+from sink_runtime.writer import Committed, Writer
 from tests.sink.messages import Message
 
 PREFIX = "test"
@@ -77,8 +77,12 @@ class Store:
         admission = Admission(self.plan)
         return Batch.of([admission.read(message.received()) for message in messages])
 
-    def write(self, connection: Connection, *messages: Message) -> Written:
-        return Writer(self.plan, self.plan.sha256).write(connection, self.batch(*messages))
+    def write(self, connection: Connection, *messages: Message) -> Committed:
+        """Write messages of which Postgres refuses nothing."""
+        written = Writer(self.plan, self.plan.sha256).write(connection, self.batch(*messages))
+        assert not written.refused
+        [committed] = written.commits
+        return committed
 
 
 def login(dataset: Dataset) -> str:

@@ -1,4 +1,4 @@
-"""The story's turns, with queues in memory and real Postgres: what is done in which order, and what when it fails."""
+"""A sink's turns in order, with queues in memory and real Postgres: what is done with a message, and what when it fails."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 
 from sink_runtime.admission import Admission
-from sink_runtime.app import Sink
+from sink_runtime.app import Parts, Sink
 from sink_runtime.batch import Batch
-from sink_runtime.collector import Collector
-from sink_runtime.custody import DELETE_DENIED, Custody
+from sink_runtime.batchwriter import BatchWriter
 from sink_runtime.deadletters import DeadLetters
+from sink_runtime.deleter import DENIED, Deleter
 from sink_runtime.errors import Action, DatabaseFault, Diagnosis
 from sink_runtime.faults import FatalError
-from sink_runtime.gate import Gate
+from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.patience import Patience
 from sink_runtime.queue import EntryFailure
+from sink_runtime.receiver import Receiver
+from sink_runtime.rejects import Rejects
+from sink_runtime.session import Session
+from sink_runtime.shared import Shared
 from sink_runtime.wire import QueueFault
 from sink_runtime.writer import Writer, Written
 from tests.sink import datasets
@@ -29,28 +33,47 @@ from tests.sink.messages import Message, alert
 from tests.sink.store import Store
 
 AWAY = QueueFault("buffer", "ServiceUnavailable", 503)
-DENIED = QueueFault("buffer", "AccessDeniedException", 403)
+REFUSED = QueueFault("buffer", "AccessDeniedException", 403)
 
 
 @dataclass
 class Scene:
-    """A sink of one store, to be run one turn at a time."""
+    """A sink of one store, to be run one turn at a time, or whole."""
 
     store: Store
     buffer: FakeQueue
     dead: FakeQueue
-    sink: Sink
-    custody: Custody
-    stop: threading.Event
+    parts: Parts
+    shared: Shared
     lines: list[Any]
     writer: Writer
-    gate: Gate
+
+    @property
+    def stop(self) -> threading.Event:
+        return self.shared.patience.stop
+
+    @property
+    def session(self) -> Session:
+        return self.parts.writers[0].session
 
     def arrive(self, *messages: Message) -> None:
         self.buffer.waiting.extend(message.received() for message in messages)
 
     def turn(self) -> None:
-        self.sink._turn()
+        """Every thread's turns, one after another, until nothing is left to do."""
+        self.session.enter()
+        self.shared.gate.open("writer-1")
+        while self.buffer.waiting:
+            self.parts.receivers[0].turn()
+        self.parts.writers[0].turn()
+        while self.shared.settlement.counts()[1]:
+            self.parts.rejects.turn()
+        while self.shared.settlement.counts()[0]:
+            self.parts.deleters[0].turn()
+
+    def run(self) -> None:
+        """The sink with its threads; returns when it ends."""
+        Sink(self.parts, self.shared).run()
 
     def keys(self) -> list[str]:
         return [key for (key,) in self.store.rows("dedupe_key")]
@@ -59,35 +82,33 @@ class Scene:
         return [line for line in self.lines if line["event"] == name]
 
 
-class Hasty(Patience):
-    """Patience that does not wait."""
-
-    def __init__(self, stop: threading.Event, log: Any) -> None:
-        super().__init__(stop, log, longest=0.0)
-
-
 @pytest.fixture
 def scene(make_store: Callable[..., Store]) -> Iterator[Callable[..., Scene]]:
-    gates: list[Gate] = []
+    sessions: list[Session] = []
 
     def make(**more: Any) -> Scene:
-        store = make_store(datasets.alert_events(), **more)
+        store = make_store(datasets.alert_events(), **{"linger_ms": 1} | more)
         plan = store.plan
         log, lines = silent_log()
-        stop = threading.Event()
-        patience = Hasty(stop, log)
+        shared = Shared.of(plan, plan.sha256, Patience(threading.Event(), log, 0.0, 0.0), log)
         buffer, dead = FakeQueue(), FakeQueue()
-        gate = Gate(store.database(), plan, plan.sha256)
-        gates.append(gate)
+        session = Session(store.database(), plan, plan.sha256)
+        sessions.append(session)
         writer = Writer(plan, plan.sha256)
-        held = Custody(buffer, dead, DeadLetters(plan, plan.sha256, "1"), plan, patience, log)
-        collector = Collector(buffer, Admission(plan), plan, patience)
-        sink = Sink(gate, collector, writer, held, None, patience, log)
-        return Scene(store, buffer, dead, sink, held, stop, lines, writer, gate)
+        parts = Parts(
+            receivers=[Receiver("receiver-1", buffer, Admission(plan), shared, is_scout=True)],
+            writers=[BatchWriter("writer-1", session, writer, shared)],
+            rejects=Rejects(buffer, dead, DeadLetters(plan, plan.sha256, "1"), shared),
+            deleters=[Deleter(buffer, shared)],
+            heartbeat=Heartbeat(buffer, threading.Event(), shared),
+            publisher=None,
+            buffer=buffer,
+        )
+        return Scene(store, buffer, dead, parts, shared, lines, writer)
 
     yield make
-    for gate in gates:
-        gate.close()
+    for session in sessions:
+        session.close()
 
 
 def test_a_turn_writes_buries_and_deletes(scene: Callable[..., Scene]) -> None:
@@ -122,23 +143,18 @@ def test_a_batch_closes_when_it_is_full(scene: Callable[..., Scene]) -> None:
     made = scene(batch_records=15, linger_ms=60_000)
     made.arrive(*(Message((alert(f"k{number}"),)) for number in range(50)))
     made.turn()
-    assert len(made.keys()) == 20, "two receives of ten"
+    assert len(made.keys()) == 15, "before the linger time is over"
     assert len(made.store.commits()) == 1
 
 
-def test_a_batch_closes_when_the_queue_is_empty(scene: Callable[..., Scene]) -> None:
-    made = scene(linger_ms=60_000)
-    made.arrive(*(Message((alert(f"k{number}"),)) for number in range(11)))
-    made.turn()
-    assert (len(made.keys()), made.buffer.receives) == (11, 3)
-
-
-def test_a_receive_that_fails_leaves_what_was_received_to_be_written(scene: Callable[..., Scene]) -> None:
+def test_a_receive_that_fails_is_tried_again(scene: Callable[..., Scene]) -> None:
     made = scene()
-    made.arrive(*(Message((alert(f"k{number}"),)) for number in range(11)))
-    made.buffer.fail("receive", [], AWAY)
+    made.arrive(Message((alert("a"),)))
+    made.buffer.fail("receive", AWAY)
     made.turn()
-    assert len(made.keys()) == 10
+    assert made.keys() == ["a"]
+    assert made.events("waiting")[0]["waits_for"] == "buffer"
+    assert made.shared.gate.closed_for == {}
 
 
 def test_deletes_that_fail_are_tried_again(scene: Callable[..., Scene]) -> None:
@@ -160,11 +176,24 @@ def test_a_stale_handle_is_told_and_left(scene: Callable[..., Scene]) -> None:
 def test_a_denied_delete_is_fatal(scene: Callable[..., Scene]) -> None:
     made = scene()
     made.arrive(Message((alert("a"),), message_id="1"))
-    made.buffer.fail("delete", DENIED)
+    made.buffer.fail("delete", REFUSED)
     with pytest.raises(FatalError) as raised:
-        made.sink.run()
-    assert raised.value.exit_code == DELETE_DENIED
-    assert made.buffer.hidden == [("1", 0)], "the message is given back"
+        made.run()
+    assert raised.value.exit_code == DENIED
+    assert made.keys() == ["a"]
+
+
+def test_a_thread_that_dies_ends_the_sink(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scene()
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(made.parts.heartbeat, "turn", broken)
+    with pytest.raises(ZeroDivisionError):
+        made.run()
 
 
 def test_letters_that_fail_are_sent_again_and_no_other_twice(scene: Callable[..., Scene]) -> None:
@@ -208,29 +237,22 @@ def test_dead_letters_that_cannot_be_sent_at_the_end_give_their_messages_back(
         return send(messages)
 
     made.dead.send = away  # type: ignore[method-assign]
-    made.sink.run()
+    made.run()
     assert made.keys() == ["a", "c"]
     assert (made.buffer.deleted, made.buffer.hidden) == (["2"], [("1", 0)])
 
 
-def test_what_is_held_is_kept_invisible(scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch) -> None:
-    made = scene(visibility_timeout_seconds=30)
-    now = [1000.0]
-    monkeypatch.setattr("sink_runtime.custody.time.monotonic", lambda: now[0])
-    delivery = Admission(made.store.plan).read(Message((alert(),), message_id="1").received())
-    made.custody.hold([delivery])
-    for elapsed in (0, 9, 11, 15, 22):
-        now[0] = 1000.0 + elapsed
-        made.custody.keep()
-    assert made.buffer.hidden == [("1", 30), ("1", 30)]
-    made.buffer.fail("hide", AWAY)
-    now[0] += 20
-    made.custody.keep()
-    assert made.events("visibility not extended")
-    made.custody.delete([delivery.message])
-    now[0] += 20
-    made.custody.keep()
-    assert len(made.buffer.hidden) == 2, "what is deleted is not extended"
+def test_what_an_unknown_schema_may_explain_is_put_off_and_then_rejected(scene: Callable[..., Scene]) -> None:
+    made = scene(max_receive_count=10)
+    newer = {"schema": "sha256:" + "0" * 64}
+    early = Message((alert("a"), alert("b", "x")), message_id="1", envelope=newer, receives=2)
+    late = Message((alert("c", "x"),), message_id="2", envelope=newer, receives=6)
+    made.arrive(early, late)
+    made.turn()
+    assert made.keys() == ["a"], "what is valid is stored at once"
+    assert made.buffer.hidden == [("1", 58)]
+    assert made.buffer.deleted == ["2"]
+    assert [letter.attributes["reason"] for letter in made.dead.sent] == ["schema_unknown"]
 
 
 def too_slow_above(scene: Scene, records: int) -> list[int]:
@@ -239,8 +261,8 @@ def too_slow_above(scene: Scene, records: int) -> list[int]:
     tried: list[int] = []
 
     def slow(connection: Any, batch: Batch) -> Written:
-        tried.append(len(batch.rows))
-        if len(batch.rows) > records:
+        tried.append(batch.records)
+        if batch.records > records:
             raise DatabaseFault(Diagnosis("57014", None, None), Action.TOO_SLOW)
         return write(connection, batch)
 
@@ -257,7 +279,7 @@ def test_a_batch_too_slow_is_halved(scene: Callable[..., Scene]) -> None:
         Message((alert("y", "x"),), message_id="3"),
     )
     made.turn()
-    assert tried == [6, 3, 1, 2, 3, 1, 2]
+    assert tried == [6, 5, 2, 3, 1, 2, 1]
     assert made.keys() == ["a0", "a1", "a2", "a3", "a4", "b"]
     assert sorted(made.buffer.deleted) == ["1", "2", "3"]
     assert sum(rejected for (rejected,) in made.store.commits("rejected")) == 2
@@ -319,32 +341,60 @@ def test_a_lost_answer_to_commit_changes_nothing(scene: Callable[..., Scene]) ->
     assert made.store.commits() == [(1, 1, 1, 0, 0, 0)]
 
 
-def test_the_refused_are_found_and_the_rest_is_one_commit(scene: Callable[..., Scene]) -> None:
-    """By real CHECKs: the plan's schema is made laxer than its table."""
+def lax(scene: Scene, *messages: Message) -> Written:
+    """Write by a plan whose schema admits anything: what is refused is refused by real CHECKs."""
+    plan = replace(scene.store.plan, effective={})
+    batch = Batch.of([Admission(plan).read(message.received()) for message in messages])
+    return Writer(plan, plan.sha256).write(scene.session.enter(), batch)
+
+
+def test_the_refused_are_found_and_the_rest_is_committed(scene: Callable[..., Scene]) -> None:
     made = scene()
-    lax = replace(made.store.plan, effective={})
-    batch = Batch.of(
-        [
-            Admission(lax).read(Message((alert("a"), alert("b", "x"), alert("c", value=1e12))).received()),
-            Admission(lax).read(Message((alert(""), alert("d"))).received()),
-        ]
+    written = lax(
+        made,
+        Message((alert("a"), alert("b", "x"), alert("c", value=1e12))),
+        Message((alert(""), alert("d"))),
     )
-    written = Writer(lax, lax.sha256).write(made.gate.enter(), batch)
     assert made.keys() == ["a", "d"]
-    assert {index: one.sqlstate for index, one in written.refused.items()} == {
-        1: "23514",
-        2: "22003",
-        3: "23514",
-    }
-    assert written.refused[1].text.startswith("CheckViolation by ck_severity_")
-    assert made.store.commits() == [(1, 2, 2, 0, 0, 3)]
+    assert [(part.start, one.sqlstate) for part, one in written.refused] == [
+        (1, "23514"),
+        (2, "22003"),
+        (0, "23514"),
+    ]
+    assert written.refused[0][1].text.startswith("CheckViolation by ck_severity_")
+    assert sum(rejected for (rejected,) in made.store.commits("rejected")) == 3
+    assert [sequence for (sequence,) in made.store.commits("sequence")] == [1, 2]
+
+
+def test_many_refused_records_take_several_transactions(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    records = tuple(alert(f"k{number:03d}", "x" if number % 4 == 0 else "info") for number in range(200))
+    written = lax(made, Message(records))
+    assert [part.start for part, _ in written.refused] == list(range(0, 200, 4))
+    assert made.keys() == [f"k{number:03d}" for number in range(200) if number % 4]
+    assert len(made.store.fetch("SELECT DISTINCT xmin::text FROM sluice.output_commits")) > 1
+
+
+def test_a_constraint_that_refuses_most_of_a_batch_pauses_it(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    records = tuple(alert(f"k{number}", "info" if number % 3 == 0 else "x") for number in range(60))
+    with pytest.raises(DatabaseFault) as raised:
+        lax(made, Message(records))
+    assert (raised.value.action, raised.value.alarm) == (Action.PAUSE, True)
+    assert "23514 CheckViolation refuses at least 31 of 60 records" in raised.value.text
+
+
+def test_few_records_are_refused_however_many_of_them(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    written = lax(made, Message(tuple(alert(f"k{number}", "x") for number in range(19))))
+    assert len(written.refused) == 19
 
 
 def test_a_foreign_constraint_pauses_and_rejects_nothing(scene: Callable[..., Scene]) -> None:
     made = scene()
     made.store.execute("ALTER TABLE datasets.alert_events_v1 ADD CONSTRAINT later CHECK (severity <> 'info')")
     with pytest.raises(DatabaseFault) as raised:
-        made.store.write(made.gate.enter(), Message((alert("a"),)))
+        made.store.write(made.session.enter(), Message((alert("a"),)))
     assert (raised.value.action, raised.value.alarm) == (Action.PAUSE, True)
     assert "later" in raised.value.text
 
@@ -355,6 +405,11 @@ def test_halves_keep_every_record_and_count_rejections_once(scene: Callable[...,
         Message((alert("a"), alert("b"), alert("x", "x"))), Message((alert("c"),)), Message(body=b"?")
     )
     first, second = batch.halves()
-    assert first.rows + second.rows == batch.rows
+    assert first.parts + second.parts == batch.parts
     assert (first.rejected, second.rejected) == (2, 0)
-    assert {id(one) for one in first.deliveries + second.deliveries} == {id(one) for one in batch.deliveries}
+    assert {one.message_id for one in first.messages + second.messages} == {
+        one.message_id for one in batch.messages
+    }
+    early, late = first.halves()
+    assert [json.loads(one.parts[0].payload)["dedupe_key"] for one in (early, late)] == ["a", "b"]
+    assert [list(one.parts[0].positions()) for one in (early, late)] == [[0], [1]]

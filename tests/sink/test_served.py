@@ -10,8 +10,8 @@ import pytest
 
 from sink_runtime.database import SESSION
 from sink_runtime.errors import Action, DatabaseFault
-from sink_runtime.gate import Gate
 from sink_runtime.served import mismatches
+from sink_runtime.session import Session
 from tests.sink import datasets
 from tests.sink.messages import Message, account, alert
 from tests.sink.store import Store
@@ -146,15 +146,15 @@ def test_the_session_is_pinned_against_the_role_s_own_settings(make_store: Calla
 
 def test_a_lost_session_is_replaced_and_checked_again(make_store: Callable[..., Store]) -> None:
     store = make_store(datasets.alert_events())
-    gate = Gate(store.database(), store.plan, store.plan.sha256)
-    first = gate.enter()
-    assert gate.enter() is first
+    session = Session(store.database(), store.plan, store.plan.sha256)
+    first = session.enter()
+    assert session.enter() is first
     [(instance, plan)] = store.fetch("SELECT instance, plan_sha256 FROM sluice.sink_instances")
     assert plan == store.plan.sha256
-    gate.close()
-    assert gate.enter() is not first
+    session.close()
+    assert session.enter() is not first
     assert store.fetch("SELECT instance FROM sluice.sink_instances") == [(instance,)]
-    gate.close()
+    session.close()
 
 
 def test_a_refused_login_fetches_its_secret_again_twice(make_store: Callable[..., Store]) -> None:

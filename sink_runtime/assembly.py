@@ -1,0 +1,103 @@
+"""Puts a sink together from the plan and the settings: every thread's object, with connections of its own."""
+
+from __future__ import annotations
+
+import threading
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+
+from sink_runtime.admission import Admission
+from sink_runtime.app import Parts, Sink
+from sink_runtime.aws import Aws
+from sink_runtime.batchwriter import WRITERS, BatchWriter
+from sink_runtime.database import Database
+from sink_runtime.deadletters import DeadLetters
+from sink_runtime.deleter import DELETERS, Deleter
+from sink_runtime.events import Publisher
+from sink_runtime.heartbeat import Heartbeat
+from sink_runtime.patience import Patience
+from sink_runtime.plans import Loaded
+from sink_runtime.receiver import RECEIVERS, Receiver
+from sink_runtime.rejects import Rejects
+from sink_runtime.session import Session
+from sink_runtime.settings import Settings
+from sink_runtime.shared import Shared
+from sink_runtime.sqs import SqsQueue, endpoint_of
+from sink_runtime.writer import Writer
+
+
+def assemble(
+    found: Settings,
+    loaded: Loaded,
+    aws: Aws,
+    patience: Patience,
+    log: structlog.typing.FilteringBoundLogger,
+) -> Sink:
+    """The sink from its parts; nothing is connected yet."""
+    shared = Shared.of(loaded.plan, loaded.sha256, patience, log)
+    return Sink(_Assembly(found, aws, shared).parts(), shared)
+
+
+def sink_version() -> str:
+    """The installed version, which dead letters carry."""
+    try:
+        return version("sluice")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Assembly:
+    def __init__(self, found: Settings, aws: Aws, shared: Shared) -> None:
+        self._settings = found
+        self._aws = aws
+        self._shared = shared
+        self._plan = shared.plan
+
+    def parts(self) -> Parts:
+        shared = self._shared
+        return Parts(
+            receivers=self._receivers(),
+            writers=[self._writer(f"writer-{number}") for number in range(1, WRITERS + 1)],
+            rejects=self._rejects(),
+            deleters=[Deleter(self._buffer(), shared) for _ in range(DELETERS)],
+            heartbeat=Heartbeat(self._buffer(), threading.Event(), shared),
+            publisher=self._publisher(),
+            buffer=self._buffer(),
+        )
+
+    def _receivers(self) -> list[Receiver]:
+        admission = Admission(self._plan, self._settings.trusted_senders)
+        return [
+            Receiver(f"receiver-{number}", self._buffer(), admission, self._shared, is_scout=number == 1)
+            for number in range(1, RECEIVERS + 1)
+        ]
+
+    def _writer(self, name: str) -> BatchWriter:
+        database = self._database()
+        session = Session(database, self._plan, self._shared.plan_sha256)
+        writer = Writer(
+            self._plan, self._shared.plan_sha256, database.begin, prepare=not self._settings.has_pooler
+        )
+        return BatchWriter(name, session, writer, self._shared)
+
+    def _rejects(self) -> Rejects:
+        letters = DeadLetters(self._plan, self._shared.plan_sha256, sink_version())
+        dead_letter_queue = self._queue(self._settings.dead_letter_url, "dead_letters")
+        return Rejects(self._buffer(), dead_letter_queue, letters, self._shared)
+
+    def _publisher(self) -> Publisher | None:
+        topic = self._settings.topic_arn
+        if not (self._plan.publish_events and topic):
+            return None
+        return Publisher(self._aws, topic, self._database(), self._settings.environment, self._shared)
+
+    def _database(self) -> Database:
+        secret_arn = self._settings.database_secret_arn
+        return Database(self._settings, self._plan, lambda: self._aws.secret(secret_arn))
+
+    def _buffer(self) -> SqsQueue:
+        return self._queue(self._settings.buffer_url, "buffer")
+
+    def _queue(self, url: str, dependency: str) -> SqsQueue:
+        return SqsQueue(url, self._aws.wire(url, endpoint_of, dependency))

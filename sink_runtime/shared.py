@@ -1,0 +1,51 @@
+"""What all threads of one sink share, made once from its plan."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from sink_runtime.custody import Custody
+from sink_runtime.gate import Gate
+from sink_runtime.intake import Intake
+from sink_runtime.pace import Pace
+from sink_runtime.patience import Patience
+from sink_runtime.plan import SinkPlan
+from sink_runtime.settlement import Settlement
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The plan, and the places where threads meet. `flows` is set while there is something to receive."""
+
+    plan: SinkPlan
+    plan_sha256: str
+    gate: Gate
+    custody: Custody
+    intake: Intake
+    pace: Pace
+    settlement: Settlement
+    flows: threading.Event
+    patience: Patience
+    log: structlog.typing.FilteringBoundLogger
+
+    @classmethod
+    def of(
+        cls, plan: SinkPlan, plan_sha256: str, patience: Patience, log: structlog.typing.FilteringBoundLogger
+    ) -> Shared:
+        """All of it at its beginning; the gate is open until somebody closes it."""
+        pace = Pace(plan.batch_records, plan.visibility_timeout_seconds)
+        return cls(
+            plan=plan,
+            plan_sha256=plan_sha256,
+            gate=Gate(),
+            custody=Custody(plan.max_message_bytes, plan.visibility_timeout_seconds),
+            intake=Intake(pace, plan.linger_ms / 1000),
+            pace=pace,
+            settlement=Settlement(),
+            flows=threading.Event(),
+            patience=patience,
+            log=log,
+        )
