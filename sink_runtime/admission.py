@@ -59,14 +59,27 @@ class Admission:
     def _rejected_whole(self, message: Received, rejection: Rejection) -> Delivery:
         identity = self._message_identity(message)
         refused = (Refused(None, 0, rejection),)
-        return Delivery(message, identity, message.sent_text, message.sender, None, b"", (), (), refused)
+        return Delivery(
+            message,
+            identity,
+            message.sent_text,
+            message.sender,
+            None,
+            b"",
+            (),
+            (),
+            refused,
+            weight=1,
+            size=len(message.body),
+        )
 
     def _judge(self, message: Received, envelope: Envelope, *, inspect: bool) -> Delivery:
         records = envelope.records
-        refused: list[Refused] = []
+        refused: Sequence[Refused] = ()
         indexes: Sequence[int] = range(len(records))
         if inspect or not all(map(self._schema.is_valid, records)):
             indexes, refused = self._sorted_out(envelope)
+        payload = _payload(message, envelope, indexes, inspect=inspect)
         origin = envelope.origin
         sent_text, sender = self._attribution(message, origin)
         return Delivery(
@@ -75,20 +88,22 @@ class Admission:
             sent_text=sent_text,
             sender=sender,
             schema=envelope.schema,
-            payload=_payload(message, envelope, indexes, inspect=inspect),
+            payload=payload,
             positions=(origin.position,) * len(indexes) if origin else indexes,
             indexes=indexes,
             refused=refused,
+            weight=len(records),
+            size=len(message.body) + len(payload),
         )
 
-    def _sorted_out(self, envelope: Envelope) -> tuple[list[int], list[Refused]]:
+    def _sorted_out(self, envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
         indexes, refused = [], []
         for index, record in enumerate(envelope.records):
             if self._fault(record) is None and self._schema.is_valid(record):
                 indexes.append(index)
             else:
                 refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))
-        return indexes, refused
+        return tuple(indexes), refused
 
     def _attribution(self, message: Received, origin: Origin | None) -> tuple[str, str]:
         """When and by whom the records were sent. Anyone may write an `origin`: it is believed of trusted roles only."""

@@ -43,9 +43,16 @@ class BatchWriter:
         refused: dict[str, list[Refused]] = defaultdict(list)
         for part, rejection in self._write(Batch.of(deliveries)):
             refused[part.delivery.message.receipt].append(_refused(part, rejection))
-        outcomes = [(one, [*one.refused, *refused.get(one.message.receipt, ())]) for one in deliveries]
-        self._tell_rejected([one for _, some in outcomes for one in some])
-        self._shared.settlement.settle(outcomes)
+        safe, rejects = [], []
+        for delivery in deliveries:
+            found = refused.get(delivery.message.receipt, ()) if refused else ()
+            if found or delivery.refused:
+                rejects.append((delivery, [*delivery.refused, *found]))
+            else:
+                safe.append(delivery.message)
+        self._tell_rejected([one for _, some in rejects for one in some])
+        self._shared.settlement.delete(safe)
+        self._shared.settlement.reject(rejects)
 
     def _write(self, batch: Batch, timeouts: int = 0) -> list[tuple[Part, Rejection]]:
         """Commit the batch, in halves where it is too slow as a whole; the records refused."""

@@ -25,7 +25,9 @@ class Custody:
     def __init__(self, max_message_bytes: int, visibility_seconds: int) -> None:
         self.receive_bytes = BATCH_ENTRIES * max_message_bytes
         self._third = visibility_seconds / 3
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._has_changed = threading.Condition(self._lock)  # there may be room for a receive
+        self._is_extended = threading.Condition(self._lock)
         self._reserved = 0
         self._bytes = 0
         self._held: dict[str, _Held] = {}
@@ -33,8 +35,8 @@ class Custody:
 
     def reserve(self, seconds: float) -> bool:
         """Wait up to `seconds` for room for one more receive; whether there is. `hold` must follow."""
-        with self._changed:
-            if not self._changed.wait_for(self._has_room, seconds):
+        with self._lock:
+            if not self._has_changed.wait_for(self._has_room, seconds):
                 return False
             self._reserved += self.receive_bytes
             return True
@@ -42,28 +44,29 @@ class Custody:
     def hold(self, messages: Sequence[Received]) -> None:
         """Take what was received, if anything, into custody, in place of what was reserved for it."""
         due = time.monotonic() + self._third
-        with self._changed:
+        with self._lock:
             self._reserved -= self.receive_bytes
             for message in messages:
                 self._held[message.receipt] = _Held(message, due)
                 self._bytes += len(message.body)
-            self._changed.notify_all()
+            self._tell_room()
 
     def release(self, messages: Iterable[Received]) -> None:
         """Let go of messages that are about to be deleted, put off or given back; waits while one is being extended."""
-        with self._changed:
-            receipts = [message.receipt for message in messages]
-            self._changed.wait_for(lambda: self._extending.isdisjoint(receipts))
+        receipts = [message.receipt for message in messages]
+        with self._lock:
+            if self._extending:
+                self._is_extended.wait_for(lambda: self._extending.isdisjoint(receipts))
             for receipt in receipts:
                 held = self._held.pop(receipt, None)
                 if held:
                     self._bytes -= len(held.message.body)
-            self._changed.notify_all()
+            self._tell_room()
 
     def take_due(self, most: int) -> list[Received]:
         """Up to `most` messages to extend now. `extended` must follow: until then none of them can be released."""
         now = time.monotonic()
-        with self._changed:
+        with self._lock:
             due = [held for held in self._held.values() if held.due <= now][:most]
             for held in due:
                 held.due = now + self._third
@@ -73,16 +76,16 @@ class Custody:
     def extended(self, again: Iterable[Received]) -> None:
         """What was taken by `take_due` is extended, but for the messages to try `again` in a moment."""
         soon = time.monotonic() + self._third / 6
-        with self._changed:
+        with self._lock:
             for message in again:
                 if held := self._held.get(message.receipt):
                     held.due = soon
             self._extending.clear()
-            self._changed.notify_all()
+            self._is_extended.notify_all()
 
     def release_all(self) -> list[Received]:
         """Let go of everything that is left, for the end of the sink."""
-        with self._changed:
+        with self._lock:
             left = [held.message for held in self._held.values()]
             self._held.clear()
             self._bytes = 0
@@ -90,8 +93,13 @@ class Custody:
 
     def counts(self) -> tuple[int, int, int]:
         """Messages held, their bytes, and bytes reserved for receives under way."""
-        with self._changed:
+        with self._lock:
             return len(self._held), self._bytes, self._reserved
+
+    def _tell_room(self) -> None:
+        """Wake one receiver: one more receive may fit, and it tells the next when it is done."""
+        if self._has_room():
+            self._has_changed.notify()
 
     def _has_room(self) -> bool:
         return (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, NoReturn
 
@@ -22,8 +21,10 @@ Json = Any  # None | bool | int | float | Decimal | str | list[Json] | dict[str,
 # them counted, or with an exponent of three, may not survive. To find one fast, a body is reduced to its shape: digits
 # and points become 0, what stands before a number becomes a comma. A find within a string only costs time.
 _SHAPE = bytes.maketrans(b"123456789.E+:[ \t\r\n", b"0000000000e-,,,,,,")
-_LONG = (b"," + b"0" * 16, b",-" + b"0" * 16)
-_EXPONENTS = (b"0e000", b"0e-000")
+_LONG = b"," + b"0" * 16
+_LONG_NEGATIVE = b",-" + b"0" * 16
+_LARGE_EXPONENT = b"0e000"
+_SMALL_EXPONENT = b"0e-000"
 _EXPONENT = re.compile(rb",-?0+e-?000")
 _NUL = b"\\u0000"
 _SAFE_DIGITS = 18  # an int of so many characters fits 64 bits, which is what orjson writes
@@ -48,17 +49,20 @@ def decode(body: bytes, max_bytes: int, max_depth: int) -> Decoded:
         )
     may_be_deep = body.count(b"[") + body.count(b"{") > max_depth
     if not _may_be_inexact(body):
-        with suppress(orjson.JSONDecodeError):
+        try:
             return Decoded(orjson.loads(body), inspect=may_be_deep or _NUL in body)
+        except orjson.JSONDecodeError:
+            pass  # the slower reader says why
     return Decoded(_exactly(body), inspect=True)
 
 
 def _may_be_inexact(body: bytes) -> bool:
     shape = b"," + body.translate(_SHAPE)
-    if any(run in shape for run in _LONG):
+    if _LONG in shape or _LONG_NEGATIVE in shape:
         return True
-    # Nearly every uuid has an exponent's look about it; the slower search tells.
-    return any(run in shape for run in _EXPONENTS) and _EXPONENT.search(shape) is not None
+    # Many a uuid has an exponent's look about it; the slower search tells.
+    looks_so = _LARGE_EXPONENT in shape or _SMALL_EXPONENT in shape
+    return looks_so and _EXPONENT.search(shape) is not None
 
 
 def _exactly(body: bytes) -> Json:

@@ -27,7 +27,8 @@ class Delivery(NamedTuple):
 
     `payload` is the admitted records' JSON text, joined by commas. `positions` and `indexes` are parallel to them: the
     second half of each one's identity, and its place in the body. `sent_text` and `sender` are those of the records,
-    which a believed dead letter keeps from before its replay; `schema` is the envelope's.
+    which a believed dead letter keeps from before its replay; `schema` is the envelope's. `weight` counts all its records,
+    `size` the bytes that it holds in memory, roughly.
     """
 
     message: Received
@@ -39,11 +40,8 @@ class Delivery(NamedTuple):
     positions: Sequence[int]
     indexes: Sequence[int]
     refused: Sequence[Refused]
-
-    @property
-    def size(self) -> int:
-        """Bytes that it holds in memory, roughly."""
-        return len(self.message.body) + len(self.payload)
+    weight: int
+    size: int
 
     def texts(self) -> list[bytes]:
         """The admitted records one by one, each as JSON text with its numbers as they are in `payload`."""

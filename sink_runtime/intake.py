@@ -33,14 +33,17 @@ class Intake:
         """Add what was received and read."""
         if not deliveries:
             return
+        records = sum([delivery.weight for delivery in deliveries])
+        size = sum([delivery.size for delivery in deliveries])
         with self._arrived:
-            if not self._waiting:
+            begins = not self._waiting
+            if begins:
                 self._since = time.monotonic()
             self._waiting.extend(deliveries)
-            for delivery in deliveries:
-                self._records += _weight(delivery)
-                self._bytes += delivery.size
-            self._arrived.notify_all()
+            self._records += records
+            self._bytes += size
+            if begins or self._is_full():  # waking a writer for nothing would cost more than all else here
+                self._arrived.notify()
 
     def take(self, seconds: float) -> list[Delivery]:
         """The next batch; empty where none has begun within `seconds`, or the intake is closed."""
@@ -81,16 +84,12 @@ class Intake:
         records, size = 0, 0
         while self._waiting:
             one = self._waiting[0]
-            if batch and (records + _weight(one) > self._pace.records or size + one.size > BATCH_BYTES):
+            if batch and (records + one.weight > self._pace.records or size + one.size > BATCH_BYTES):
                 break
             batch.append(self._waiting.popleft())
-            records += _weight(one)
+            records += one.weight
             size += one.size
         self._records -= records
         self._bytes -= size
         self._since = time.monotonic()
         return batch
-
-
-def _weight(delivery: Delivery) -> int:
-    return len(delivery.indexes) + len(delivery.refused)

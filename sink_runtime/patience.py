@@ -54,7 +54,20 @@ class Patience:
 
         Raises StoppingError once `stop` is set and an attempt has failed.
         """
+        try:
+            return attempt()  # nearly always good; only a fault is worth the machinery
+        except Fault as fault:
+            return self._again(attempt, fault, on_fault)
+
+    def _again(self, attempt: Callable[[], T], first: Fault, on_fault: Callable[[Fault], None]) -> T:
+        """As `until`, after an attempt that raised `first`."""
         name = threading.current_thread().name
+        failed = [first]
+
+        def next_attempt() -> T:
+            if failed:
+                raise failed.pop()
+            return attempt()
 
         def before_sleep(state: RetryCallState) -> None:
             fault = _fault_of(state)
@@ -70,7 +83,7 @@ class Patience:
             before_sleep=before_sleep,
         )
         try:
-            return retrying(attempt)
+            return retrying(next_attempt)
         except RetryError as error:
             raise StoppingError from error
         finally:

@@ -33,17 +33,15 @@ class Settlement:
         self._deletes: SimpleQueue[list[Received] | None] = SimpleQueue()
         self._rejects: SimpleQueue[Outcome | None] = SimpleQueue()
 
-    def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Take what a batch came to."""
-        self.delete([delivery.message for delivery, refused in outcomes if not refused])
-        for outcome in outcomes:
-            if outcome[1]:
-                self._rejects.put(outcome)
-
     def delete(self, messages: Sequence[Received]) -> None:
         """Have messages deleted whose records are safe."""
         for start in range(0, len(messages), BATCH_ENTRIES):
             self._deletes.put(list(messages[start : start + BATCH_ENTRIES]))
+
+    def reject(self, outcomes: Sequence[Outcome]) -> None:
+        """Have refused records seen to; their messages' other records are safe."""
+        for outcome in outcomes:
+            self._rejects.put(outcome)
 
     def next_delete(self) -> list[Received]:
         """Up to ten messages to delete; waits for them. Raises StoppingError when there will be no more."""

@@ -107,15 +107,16 @@ def _failure(entry: dict[str, Any]) -> EntryFailure:
 
 
 def _received(message: dict[str, Any]) -> Received:
-    attributes = message["Attributes"]
+    system = message["Attributes"]
+    own = message.get("MessageAttributes")
     return Received(
-        message_id=message["MessageId"],
-        receipt=message["ReceiptHandle"],
-        body=message["Body"].encode(errors="surrogatepass"),
-        sent_ms=int(attributes["SentTimestamp"]),
-        sender=attributes["SenderId"],
-        receives=int(attributes["ApproximateReceiveCount"]),
-        replays=_replays(message.get("MessageAttributes") or {}),
+        message["MessageId"],
+        message["ReceiptHandle"],
+        message["Body"].encode("utf-8", "surrogatepass"),
+        int(system["SentTimestamp"]),
+        system["SenderId"],
+        int(system["ApproximateReceiveCount"]),
+        _replays(own) if own else 0,
     )
 
 

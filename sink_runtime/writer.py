@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -151,7 +152,7 @@ class Writer:
         return [
             Text(b"[%b]" % b",".join([part.payload for part in parts])),
             _array([_repeated(part.delivery.identity, part.size) for part in parts]),
-            _array([",".join(map(str, part.positions())) for part in parts]),
+            _array([_listed(part.positions()) for part in parts]),
             _array([_repeated(part.delivery.sent_text, part.size) for part in parts]),
             _array([_repeated(quoted[part.delivery.sender], part.size) for part in parts]),
             commit_id,
@@ -161,6 +162,12 @@ class Writer:
             batch.message_digest,
             orjson.dumps(batch.sender_counts()).decode(),
         ]
+
+
+@lru_cache(maxsize=4096)
+def _listed(positions: Sequence[int]) -> str:
+    """Positions as text. Messages have the same few runs of them again and again."""
+    return ",".join(map(str, positions))
 
 
 def _repeated(element: str, times: int) -> str:
