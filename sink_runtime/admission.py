@@ -18,6 +18,7 @@ from sink_runtime.envelope import UUID_TEXT, Envelope, Origin, open_envelope
 from sink_runtime.plan import PlanColumn, SinkPlan
 from sink_runtime.queue import Received
 from sink_runtime.reasons import Reason, RejectedError, Rejection
+from sink_runtime.schema import EffectiveSchema
 
 _TEXT_CHARACTERS = 200  # of a schema's own words in a rejection
 # Particulars of a broken rule that come from the schema; and names of unexpected fields, which come from the record.
@@ -35,7 +36,7 @@ class Admission:
     def __init__(self, plan: SinkPlan, trusted: Collection[str] = ()) -> None:
         self._plan = plan
         self._trusted = frozenset(trusted)
-        self._schema = jsonschema_rs.Draft202012Validator(plan.effective, validate_formats=True)
+        self._schema = EffectiveSchema(plan)
         self._doubles = _properties(plan, lambda column: column.type == "double precision")
         self._confidential = _properties(plan, lambda column: column.confidential)
 
@@ -50,11 +51,11 @@ class Admission:
 
     def _read(self, message: Received) -> Delivery:
         try:
-            decoded = decoder.decode(message.body, self._plan.max_message_bytes, self._plan.max_depth)
-            envelope = open_envelope(decoded.value, self._plan)
+            value, inspect = decoder.decode(message.body, self._plan.max_message_bytes, self._plan.max_depth)
+            envelope = open_envelope(value, self._plan)
         except RejectedError as error:
             return self._rejected_whole(message, error.rejection)
-        return self._judge(message, envelope, inspect=decoded.inspect)
+        return self._judge(message, envelope, inspect=inspect)
 
     def _rejected_whole(self, message: Received, rejection: Rejection) -> Delivery:
         identity = self._message_identity(message)
@@ -69,37 +70,37 @@ class Admission:
             (),
             (),
             refused,
-            weight=1,
-            size=len(message.body),
+            1,
+            len(message.body),
         )
 
     def _judge(self, message: Received, envelope: Envelope, *, inspect: bool) -> Delivery:
         records = envelope.records
         refused: Sequence[Refused] = ()
         indexes: Sequence[int] = range(len(records))
-        if inspect or not all(map(self._schema.is_valid, records)):
+        if inspect or not all(map(self._schema.admits_ordinary, records)):
             indexes, refused = self._sorted_out(envelope)
         payload = _payload(message, envelope, indexes, inspect=inspect)
         origin = envelope.origin
         sent_text, sender = self._attribution(message, origin)
-        return Delivery(
-            message=message,
-            identity=self._identity(message, envelope),
-            sent_text=sent_text,
-            sender=sender,
-            schema=envelope.schema,
-            payload=payload,
-            positions=(origin.position,) * len(indexes) if origin else indexes,
-            indexes=indexes,
-            refused=refused,
-            weight=len(records),
-            size=len(message.body) + len(payload),
+        return Delivery(  # by position: names cost as much again
+            message,
+            self._identity(message, envelope),
+            sent_text,
+            sender,
+            envelope.schema,
+            payload,
+            (origin.position,) * len(indexes) if origin else indexes,
+            indexes,
+            refused,
+            len(records),
+            len(message.body) + len(payload),
         )
 
     def _sorted_out(self, envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
         indexes, refused = [], []
         for index, record in enumerate(envelope.records):
-            if self._fault(record) is None and self._schema.is_valid(record):
+            if self._fault(record) is None and self._schema.admits(record):
                 indexes.append(index)
             else:
                 refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))

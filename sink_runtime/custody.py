@@ -17,6 +17,7 @@ BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
 # Beyond this, receiving more would only make it wait here: several batches' worth is enough.
 AHEAD_BYTES = 16 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
+_AGAIN = 3 / 4  # of either, below which receiving begins again: in runs, not a receive at a time
 
 
 class Custody:
@@ -30,6 +31,7 @@ class Custody:
         self._is_extended = threading.Condition(self._lock)
         self._reserved = 0
         self._bytes = 0
+        self._is_far_ahead = False
         self._held: dict[str, _Held] = {}
         self._extending: set[str] = set()
 
@@ -89,6 +91,7 @@ class Custody:
             left = [held.message for held in self._held.values()]
             self._held.clear()
             self._bytes = 0
+            self._tell_room()
             return left
 
     def counts(self) -> tuple[int, int, int]:
@@ -97,16 +100,15 @@ class Custody:
             return len(self._held), self._bytes, self._reserved
 
     def _tell_room(self) -> None:
-        """Wake one receiver: one more receive may fit, and it tells the next when it is done."""
+        """Wake one receiver: one more receive may fit, and it wakes the next when it is done."""
+        limit = _AGAIN if self._is_far_ahead else 1
+        self._is_far_ahead = self._bytes >= limit * AHEAD_BYTES or len(self._held) >= limit * AHEAD_MESSAGES
         if self._has_room():
             self._has_changed.notify()
 
     def _has_room(self) -> bool:
-        return (
-            self._bytes < AHEAD_BYTES
-            and len(self._held) < AHEAD_MESSAGES
-            and self._bytes + self._reserved + self.receive_bytes <= BUDGET_BYTES
-        )
+        fits = self._bytes + self._reserved + self.receive_bytes <= BUDGET_BYTES
+        return fits and not self._is_far_ahead
 
 
 class _Held:

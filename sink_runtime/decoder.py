@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import orjson
 
@@ -34,26 +34,25 @@ _NUMERIC_WEIGHT = 131_072
 _NUMERIC_SCALE = 16_383
 
 
-class Decoded(NamedTuple):
-    """A body's value. `inspect` asks for `fault_of` on each record: something in the body may not be storable."""
+def decode(body: bytes, max_bytes: int, max_depth: int) -> tuple[Json, bool]:
+    """The body's JSON value, and whether something in it may not be storable, so that `fault_of` must be asked.
 
-    value: Json
-    inspect: bool
-
-
-def decode(body: bytes, max_bytes: int, max_depth: int) -> Decoded:
-    """The body's JSON value. Raises RejectedError where the body is too large, wrongly encoded or not JSON."""
+    Raises RejectedError where the body is too large, wrongly encoded or not JSON.
+    """
     if len(body) > max_bytes:
         raise RejectedError(
             Reason.BODY_TOO_LARGE, f"the body has {len(body)} bytes, the limit is {max_bytes}"
         )
-    may_be_deep = body.count(b"[") + body.count(b"{") > max_depth
     if not _may_be_inexact(body):
         try:
-            return Decoded(orjson.loads(body), inspect=may_be_deep or _NUL in body)
+            return orjson.loads(body), _NUL in body or _may_be_deep(body, max_depth)
         except orjson.JSONDecodeError:
             pass  # the slower reader says why
-    return Decoded(_exactly(body), inspect=True)
+    return _exactly(body), True
+
+
+def _may_be_deep(body: bytes, max_depth: int) -> bool:
+    return len(body) > 2 * max_depth and body.count(b"[") + body.count(b"{") > max_depth
 
 
 def _may_be_inexact(body: bytes) -> bool:

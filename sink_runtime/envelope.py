@@ -44,12 +44,14 @@ def open_envelope(value: Json, plan: SinkPlan) -> Envelope:
     With `buffer_format` "record" a body is one bare record; a dead letter of this dataset is an envelope there too,
     so that it can be sent again.
     """
-    if is_bare(value, plan):
+    if plan.buffer_format == "record" and is_bare(value, plan):
         return Envelope([value], is_bare=True)
     if not isinstance(value, dict) or "dataset" not in value or "records" not in value:
         raise _refusal("an envelope is an object with `dataset` and `records`")
     if value["dataset"] != plan.dataset:
         raise RejectedError(Reason.WRONG_DATASET, f"the envelope is not for {plan.dataset}")
+    if len(value) == 2:  # nothing else is in it, as nearly always
+        return Envelope(_records(value["records"]))
     if unknown := value.keys() - _FIELDS:
         raise _refusal(f"an envelope has no field {min(unknown)[:64]!r}")
     return Envelope(

@@ -30,17 +30,17 @@ class Received(NamedTuple):
     @property
     def sent_text(self) -> str:
         """The sending's instant as Postgres and RFC 3339 write it, to the millisecond."""
-        seconds, milliseconds = divmod(self.sent_ms, 1000)
-        return f"{_second(seconds)}.{milliseconds:03d}Z"
+        return _instant(self.sent_ms)
 
     def __repr__(self) -> str:
         """Without body and receipt: neither may end in a log."""
         return f"Received({self.message_id!r}, receives={self.receives})"
 
 
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+@lru_cache(maxsize=4096)  # messages come in bursts
+def _instant(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pycurl
@@ -21,6 +20,8 @@ from sink_runtime.faults import Fault
 CONNECT_SECONDS = 5
 # On top of the time that a long poll may take: an answer later than this never comes.
 ANSWER_SECONDS = 15
+# What libcurl reads at a time: each piece is handed over under Python's lock, and ten full envelopes are megabytes.
+BUFFER_BYTES = 256 * 1024
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
 _THROTTLED = (
@@ -33,13 +34,16 @@ _THROTTLED = (
 )
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """AWS credentials as they are at one moment; `token` is None for a user's own key."""
 
     access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(repr=False)
+    secret_key: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return f"Credentials({self.access_key!r})"
 
 
 class QueueFault(Fault):
@@ -72,6 +76,7 @@ class Wire:
         self._dependency = dependency
         self._buffer = BytesIO()
         self.received_bytes = 0
+        self._wait_seconds = -1
         self._prepared: tuple[str, Credentials] | None = None
         self._curl = pycurl.Curl()
         for option, value in (
@@ -84,6 +89,7 @@ class Wire:
             (pycurl.AWS_SIGV4, f"aws:amz:{region}:sqs"),
             (pycurl.CAINFO, os.fsencode(ca_file)),  # a str may only be ASCII
             (pycurl.WRITEDATA, self._buffer),
+            (pycurl.BUFFERSIZE, BUFFER_BYTES),
         ):
             self._curl.setopt(option, value)
 
@@ -91,7 +97,9 @@ class Wire:
         """The answer to `AmazonSQS.<action>`. Raises QueueFault."""
         self._prepare(action, self._credentials())
         self._curl.setopt(pycurl.POSTFIELDS, orjson.dumps(body))
-        self._curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
+        if wait_seconds != self._wait_seconds:
+            self._curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
+            self._wait_seconds = wait_seconds
         return self._read(*self._perform())
 
     def _prepare(self, action: str, credentials: Credentials) -> None:
