@@ -1,7 +1,7 @@
 r"""The sink's story: its threads, from the buffer to the last delete, and the order in which they end.
 
-    buffer -> receivers -> intake -> writers -> deleters
-                                        |  \\--> rejects -> dead-letter queue, then deleters
+    buffer -> receiver -> intake -> writers -> deleter
+                                        |  \\--> rejects -> dead-letter queue, then deleter
                                         \\--> publisher (from the committed outbox)
 
 Nothing is received while the gate is closed. What was received stays in custody, kept invisible by the heartbeat, until
@@ -35,10 +35,10 @@ DRAIN_SECONDS = 45.0
 class Parts:
     """What the threads run, each with connections of its own. `buffer` is the main thread's, for the end."""
 
-    receivers: Sequence[Receiver]
+    receiver: Receiver
     writers: Sequence[BatchWriter]
     rejects: Rejects
-    deleters: Sequence[Deleter]
+    deleter: Deleter
     heartbeat: Heartbeat
     publisher: Publisher | None
     buffer: Queue
@@ -54,13 +54,10 @@ class Sink:
         self._stop = shared.patience.stop
         self._failures = Failures(self._stop)
         never = threading.Event()  # those end when they are told that there is no more work
-        self._receivers = [self._worker(one.name, one.turn, self._stop) for one in parts.receivers]
+        self._receiver = [self._worker("receiver", parts.receiver.turn, never)]
         self._writers = [self._worker(one.name, one.turn, self._stop) for one in parts.writers]
         self._rejects = [self._worker("rejects", parts.rejects.turn, never)]
-        self._deleters = [
-            self._worker(f"deleter-{number}", one.turn, never)
-            for number, one in enumerate(parts.deleters, start=1)
-        ]
+        self._deleter = [self._worker("deleter", parts.deleter.turn, never)]
         self._heartbeat = [self._worker("heartbeat", parts.heartbeat.turn, parts.heartbeat.ending)]
         self._publisher = (
             [self._worker("publisher", parts.publisher.turn, self._stop)] if parts.publisher else []
@@ -71,11 +68,11 @@ class Sink:
         """All of its threads."""
         groups = (
             self._heartbeat,
-            self._deleters,
+            self._deleter,
             self._rejects,
             self._publisher,
             self._writers,
-            self._receivers,
+            self._receiver,
         )
         return [worker for group in groups for worker in group]
 
@@ -95,11 +92,11 @@ class Sink:
         until = time.monotonic() + DRAIN_SECONDS
         shared.intake.close()
         shared.settlement.to_announce.set()
-        self._join([*self._receivers, *self._writers], until)
+        self._join([*self._receiver, *self._writers], until)
         shared.settlement.no_more_rejects()
         self._join(self._rejects, until)
-        shared.settlement.no_more_deletes(len(self._deleters))
-        self._join([*self._deleters, *self._publisher], until)
+        shared.settlement.no_more_deletes()
+        self._join([*self._deleter, *self._publisher], until)
         self._parts.heartbeat.ending.set()
         self._join(self._heartbeat, until)
         self._give_back()

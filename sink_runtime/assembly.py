@@ -13,17 +13,18 @@ from sink_runtime.aws import Aws
 from sink_runtime.batchwriter import WRITERS, BatchWriter
 from sink_runtime.database import Database
 from sink_runtime.deadletters import DeadLetters
-from sink_runtime.deleter import DELETERS, Deleter
+from sink_runtime.deleter import CALLS, Deleter
 from sink_runtime.events import Publisher
 from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.patience import Patience
 from sink_runtime.plans import Loaded
-from sink_runtime.receiver import RECEIVERS, Receiver
+from sink_runtime.receiver import RECEIVES, Receiver
 from sink_runtime.rejects import Rejects
 from sink_runtime.session import Session
 from sink_runtime.settings import Settings
 from sink_runtime.shared import Shared
-from sink_runtime.sqs import SqsQueue, endpoint_of
+from sink_runtime.sqs import SqsDeletes, SqsQueue, SqsReceives, endpoint_of
+from sink_runtime.wire import Wire
 from sink_runtime.writer import Writer
 
 
@@ -57,21 +58,18 @@ class _Assembly:
     def parts(self) -> Parts:
         shared = self._shared
         return Parts(
-            receivers=self._receivers(),
+            receiver=Receiver(
+                SqsReceives(self._settings.buffer_url, self._buffer_wires(RECEIVES)),
+                Admission(self._plan, self._settings.trusted_senders),
+                shared,
+            ),
             writers=[self._writer(f"writer-{number}") for number in range(1, WRITERS + 1)],
             rejects=self._rejects(),
-            deleters=[Deleter(self._buffer(), shared) for _ in range(DELETERS)],
+            deleter=Deleter(SqsDeletes(self._settings.buffer_url, self._buffer_wires(CALLS)), shared),
             heartbeat=Heartbeat(self._buffer(), threading.Event(), shared),
             publisher=self._publisher(),
             buffer=self._buffer(),
         )
-
-    def _receivers(self) -> list[Receiver]:
-        admission = Admission(self._plan, self._settings.trusted_senders)
-        return [
-            Receiver(f"receiver-{number}", self._buffer(), admission, self._shared, is_scout=number == 1)
-            for number in range(1, RECEIVERS + 1)
-        ]
 
     def _writer(self, name: str) -> BatchWriter:
         database = self._database()
@@ -98,6 +96,10 @@ class _Assembly:
 
     def _buffer(self) -> SqsQueue:
         return self._queue(self._settings.buffer_url, "buffer")
+
+    def _buffer_wires(self, number: int) -> list[Wire]:
+        url = self._settings.buffer_url
+        return [self._aws.wire(url, endpoint_of, "buffer") for _ in range(number)]
 
     def _queue(self, url: str, dependency: str) -> SqsQueue:
         return SqsQueue(url, self._aws.wire(url, endpoint_of, dependency))

@@ -15,7 +15,7 @@ from sink_runtime.queue import BATCH_ENTRIES, Received
 
 BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
 # Beyond this, receiving more would only make it wait here: several batches' worth is enough.
-AHEAD_BYTES = 16 * 1024 * 1024
+AHEAD_BYTES = 8 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
 _AGAIN = 3 / 4  # of either, below which receiving begins again: in runs, not a receive at a time
 

@@ -1,44 +1,95 @@
-"""Deletes messages whose records are safe, ten in a call, until SQS has taken every one."""
+"""Deletes messages whose records are safe, ten in a call and several calls at a time, until SQS has taken every one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
-from sink_runtime.faults import FatalError
-from sink_runtime.queue import Queue, Received
+from sink_runtime.faults import FatalError, Fault
+from sink_runtime.patience import StoppingError
+from sink_runtime.queue import Deletes, EntryFailure, Received
 from sink_runtime.shared import Shared
 from sink_runtime.wire import QueueFault
 
-DELETERS = 4
+CALLS = 4  # at a time
+TURN_SECONDS = 1.0
 DENIED = 4  # exit code: going on would write the same messages again and again
 
 
 class Deleter:
-    """One deleter, with a queue connection of its own."""
+    """The one deleter of a sink."""
 
-    def __init__(self, queue: Queue, shared: Shared) -> None:
-        self._queue = queue
+    def __init__(self, deletes: Deletes, shared: Shared) -> None:
+        self._deletes = deletes
         self._shared = shared
+        self._is_last = False
 
     def turn(self) -> None:
-        """Delete the next messages. Raises FatalError where deleting is denied, StoppingError at the end."""
-        left = self._shared.settlement.next_delete()
-        self._shared.custody.release(left)
-        self._shared.patience.until(partial(self._delete, left))
+        """Delete what there is. Raises FatalError where deleting is denied, StoppingError when all is done at the end."""
+        self._start()
+        for messages, answer in self._deletes.finished(TURN_SECONDS):
+            self._take(messages, answer)
+        if self._is_last and not self._deletes.busy:
+            raise StoppingError
 
-    def _delete(self, left: list[Received]) -> None:
-        """Delete the messages of `left` and take them out of it. Raises QueueFault while some may yet be deleted."""
+    def _start(self) -> None:
+        """Begin calls; where none is under way, wait for something to delete."""
         try:
-            failures = self._queue.delete(left)
-        except QueueFault as fault:
-            if fault.is_denial:
-                raise FatalError("deleting messages is denied", DENIED) from fault
-            raise
-        if not failures:
-            return
-        lost = [failure for failure in failures if failure.permanent]
+            while self._deletes.free and not self._is_last:
+                messages = self._shared.settlement.next_delete(wait=not self._deletes.busy)
+                if messages is None:
+                    return
+                self._shared.custody.release(messages)
+                self._begin(messages)
+        except StoppingError:
+            self._is_last = True
+
+    def _begin(self, messages: list[Received]) -> None:
+        try:
+            self._deletes.start(messages)
+        except Fault as fault:  # no credentials
+            self._again(messages, fault)
+
+    def _take(self, messages: list[Received], answer: Sequence[EntryFailure] | Fault) -> None:
+        left = self._left(messages, answer)
+        if left:
+            self._again(left, answer if isinstance(answer, Fault) else _some_failed())
+
+    def _left(self, messages: list[Received], answer: Sequence[EntryFailure] | Fault) -> list[Received]:
+        """The messages that may yet be deleted. Raises FatalError where deleting is denied."""
+        if isinstance(answer, QueueFault) and answer.is_denial:
+            raise FatalError("deleting messages is denied", DENIED)
+        if isinstance(answer, Fault):
+            return messages
+        lost = [failure for failure in answer if failure.permanent]
         if lost:  # its handle is stale: the message comes again, and changes nothing
             self._shared.log.warning("message not deleted", messages=len(lost), why=lost[0].code)
-        left[:] = [left[failure.index] for failure in failures if not failure.permanent]
+        return [messages[failure.index] for failure in answer if not failure.permanent]
+
+    def _again(self, messages: list[Received], fault: Fault) -> None:
+        """Wait for the calls under way, then try these alone until all are deleted."""
+        behind = [messages]
+        while self._deletes.busy:
+            for others, answer in self._deletes.finished(TURN_SECONDS):
+                if left := self._left(others, answer):
+                    behind.append(left)
+        faults = [fault]
+        for some in behind:
+            self._shared.patience.until(partial(self._delete_alone, some, faults))
+
+    def _delete_alone(self, left: list[Received], faults: list[Fault]) -> None:
+        """Delete `left`, and take out of it what is. Raises Fault while some may yet be deleted; `faults` first."""
+        if faults:
+            raise faults.pop()
+        self._deletes.start(list(left))
+        while self._deletes.busy:
+            for messages, answer in self._deletes.finished(TURN_SECONDS):
+                left[:] = self._left(messages, answer)
+                if isinstance(answer, Fault):
+                    raise answer
         if left:
-            raise QueueFault("buffer", "delete failed for some messages", 500)
+            raise _some_failed()
+
+
+def _some_failed() -> QueueFault:
+    return QueueFault("buffer", "delete failed for some messages", 500)

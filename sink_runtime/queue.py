@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from sink_runtime.faults import Fault
+
 BATCH_ENTRIES = 10  # entries of one call: receive, delete, change visibility, send
 MAX_MESSAGE_BYTES = 1_048_576  # of one message with its attributes, and of one call's messages together
 MAX_VISIBILITY_SECONDS = 43_200  # from the receive, extensions included
@@ -85,3 +87,39 @@ class Queue(Protocol):
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[EntryFailure]:
         """Send messages, any number of them."""
+
+
+class Receives(Protocol):
+    """Receives from one queue, several at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many more may start."""
+
+    @property
+    def busy(self) -> int:
+        """How many are under way."""
+
+    def start(self, wait_seconds: int) -> None:
+        """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
+
+    def finished(self, seconds: float) -> Sequence[Sequence[Received] | Fault]:
+        """What each receive brought that has ended; waits up to `seconds` for the first."""
+
+
+class Deletes(Protocol):
+    """Deletes from one queue, several calls at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many more may start."""
+
+    @property
+    def busy(self) -> int:
+        """How many are under way."""
+
+    def start(self, messages: list[Received]) -> None:
+        """Begin to delete up to ten messages. Raises Fault where there are no credentials."""
+
+    def finished(self, seconds: float) -> Sequence[tuple[list[Received], Sequence[EntryFailure] | Fault]]:
+        """Each delete that has ended, with what failed of it; waits up to `seconds` for the first."""

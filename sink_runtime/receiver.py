@@ -1,4 +1,4 @@
-"""Buffer -> intake: one scout polls while the queue is quiet, and calls the others when there is something to receive.
+"""Buffer -> intake: one receive waits while the queue is quiet, several at a time run while there is something to receive.
 
 A long poll is never broken off: the service may have handed out messages already, to be hidden until their visibility
 timeout. So it is also what an idle sink may take to stop.
@@ -6,68 +6,102 @@ timeout. So it is also what an idle sink may take to stop.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 
 from sink_runtime.admission import Admission
-from sink_runtime.delivery import Delivery
-from sink_runtime.queue import Queue, Received
+from sink_runtime.faults import Fault
+from sink_runtime.patience import StoppingError
+from sink_runtime.queue import Received, Receives
 from sink_runtime.shared import Shared
 
-RECEIVERS = 6
-SCOUT_SECONDS = 5  # long poll of the one that always asks
-HELPER_SECONDS = 1  # of the others: an empty answer sends them to rest
+NAME = "receiver"  # the thread's, and its hold on the gate
+RECEIVES = 6  # at a time, under load
+SCOUT_SECONDS = 5  # long poll of the one that waits while all is quiet
+HELPER_SECONDS = 1  # of the others: an empty answer tells that all is quiet again
 TURN_SECONDS = 1.0  # between two looks at whether the sink is to end
-# Bodies beyond this are read by one receiver at a time: a value takes many times the memory of its text.
-LARGE_BYTES = 256 * 1024
-
-
-_large = threading.Lock()
 
 
 class Receiver:
-    """One receiver, with a queue connection of its own. `name` is its thread's."""
+    """The one receiver of a sink."""
 
-    def __init__(
-        self, name: str, queue: Queue, admission: Admission, shared: Shared, *, is_scout: bool
-    ) -> None:
-        self.name = name
-        self._queue = queue
+    def __init__(self, receives: Receives, admission: Admission, shared: Shared) -> None:
+        self._receives = receives
         self._admission = admission
         self._shared = shared
-        self._is_scout = is_scout
+        self._flows = False
 
     def turn(self) -> None:
-        """Receive once, if the gate is open, there is room, and something is to be expected."""
-        if not (self._is_scout or self._shared.flows.wait(TURN_SECONDS)):
+        """Start what may start, and take what has arrived. Raises StoppingError once the sink is to end."""
+        if self._shared.patience.stop.is_set():
+            self._end()
+        self._start()
+        for answer in self._receives.finished(TURN_SECONDS):
+            self._take(answer)
+
+    def _start(self) -> None:
+        """One receive while all is quiet, as many as there may be while messages flow."""
+        if not self._receives.busy and not self._shared.gate.wait(TURN_SECONDS):
             return
-        if not self._shared.gate.wait(TURN_SECONDS) or not self._shared.custody.reserve(TURN_SECONDS):
-            return
-        messages: list[Received] = []
+        while self._may_start() and self._shared.custody.reserve(0 if self._receives.busy else TURN_SECONDS):
+            self._begin(SCOUT_SECONDS if not self._receives.busy else HELPER_SECONDS)
+
+    def _may_start(self) -> bool:
+        wanted = self._receives.free if self._flows else not self._receives.busy
+        return bool(wanted) and self._shared.gate.wait(0)
+
+    def _begin(self, wait_seconds: int) -> None:
         try:
-            messages = self._receive()
+            self._receives.start(wait_seconds)
+        except Fault as fault:
+            self._shared.custody.hold(())
+            self._recover(fault)
+
+    def _take(self, answer: Sequence[Received] | Fault) -> None:
+        messages = () if isinstance(answer, Fault) else answer
+        self._shared.custody.hold(messages)
+        if isinstance(answer, Fault):
+            self._recover(answer)
+            return
+        self._flows = bool(messages)
+        self._shared.intake.put([self._admission.read(message) for message in messages])
+
+    def _recover(self, fault: Fault) -> None:
+        """Take what else is under way, then try one receive at a time, with the gate closed, until one is answered."""
+        self._shared.gate.close(NAME, fault)
+        while self._receives.busy:
+            for answer in self._receives.finished(TURN_SECONDS):
+                messages = () if isinstance(answer, Fault) else answer
+                self._shared.custody.hold(messages)
+                self._shared.intake.put([self._admission.read(message) for message in messages])
+        faults = [fault]
+
+        def again() -> None:
+            if faults:
+                raise faults.pop()
+            self._receive_alone()
+
+        self._shared.patience.until(again, lambda found: self._shared.gate.close(NAME, found))
+        self._shared.gate.open(NAME)
+
+    def _receive_alone(self) -> None:
+        """One receive; none while anything else keeps the gate closed, or there is no room. Raises Fault."""
+        if not self._shared.gate.wait(0, besides=NAME) or not self._shared.custody.reserve(0):
+            return
+        messages: Sequence[Received] = ()
+        try:
+            self._receives.start(HELPER_SECONDS)
+            while self._receives.busy:
+                for answer in self._receives.finished(TURN_SECONDS):
+                    if isinstance(answer, Fault):
+                        raise answer
+                    messages = answer
         finally:
             self._shared.custody.hold(messages)
-        self._shared.intake.put([self._read(message) for message in messages])
+        self._shared.intake.put([self._admission.read(message) for message in messages])
 
-    def _receive(self) -> list[Received]:
-        messages = self._shared.patience.until(
-            self._ask, lambda fault: self._shared.gate.close(self.name, fault)
-        )
-        self._shared.gate.open(self.name)
-        if messages:
-            self._shared.flows.set()
-        elif not self._is_scout:
-            self._shared.flows.clear()
-        return messages
-
-    def _ask(self) -> list[Received]:
-        """One receive. While it fails, it asks alone; and not while anything else keeps the gate closed."""
-        if not self._shared.gate.wait(0, besides=self.name):
-            return []
-        return list(self._queue.receive(SCOUT_SECONDS if self._is_scout else HELPER_SECONDS))
-
-    def _read(self, message: Received) -> Delivery:
-        if len(message.body) < LARGE_BYTES:
-            return self._admission.read(message)
-        with _large:
-            return self._admission.read(message)
+    def _end(self) -> None:
+        """Hold what the last receives bring, so that it is given back with the rest."""
+        while self._receives.busy:
+            for answer in self._receives.finished(TURN_SECONDS):
+                self._shared.custody.hold(() if isinstance(answer, Fault) else answer)
+        raise StoppingError

@@ -43,9 +43,15 @@ class Settlement:
         for outcome in outcomes:
             self._rejects.put(outcome)
 
-    def next_delete(self) -> list[Received]:
-        """Up to ten messages to delete; waits for them. Raises StoppingError when there will be no more."""
-        messages = self._deletes.get()
+    def next_delete(self, *, wait: bool) -> list[Received] | None:
+        """Up to ten messages to delete, None where there are none; `wait`s for them, or does not.
+
+        Raises StoppingError when there will be no more.
+        """
+        try:
+            messages = self._deletes.get(block=wait)
+        except Empty:
+            return None
         if messages is None:
             raise StoppingError
         return messages
@@ -71,10 +77,9 @@ class Settlement:
         """Every batch is settled: whoever sees to rejects ends when the last one is seen to."""
         self._rejects.put(None)
 
-    def no_more_deletes(self, deleters: int) -> None:
-        """Every reject is seen to as well: so many deleters end when the last delete is done."""
-        for _ in range(deleters):
-            self._deletes.put(None)
+    def no_more_deletes(self) -> None:
+        """Every reject is seen to as well: the deleter ends when the last delete is done."""
+        self._deletes.put(None)
 
     def counts(self) -> tuple[int, int]:
         """Calls' worth of deletes, and deliveries with rejects, that are still to be seen to; roughly."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import structlog
@@ -18,7 +17,7 @@ from sink_runtime.settlement import Settlement
 
 @dataclass(frozen=True)
 class Shared:
-    """The plan, and the places where threads meet. `flows` is set while there is something to receive."""
+    """The plan, and the places where threads meet."""
 
     plan: SinkPlan
     plan_sha256: str
@@ -27,7 +26,6 @@ class Shared:
     intake: Intake
     pace: Pace
     settlement: Settlement
-    flows: threading.Event
     patience: Patience
     log: structlog.typing.FilteringBoundLogger
 
@@ -45,7 +43,6 @@ class Shared:
             intake=Intake(pace, plan.linger_ms / 1000),
             pace=pace,
             settlement=Settlement(),
-            flows=threading.Event(),
             patience=patience,
             log=log,
         )

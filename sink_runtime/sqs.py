@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from sink_runtime.lanes import Lanes
 from sink_runtime.queue import (
     BATCH_ENTRIES,
     MAX_MESSAGE_BYTES,
@@ -14,7 +15,7 @@ from sink_runtime.queue import (
     Outgoing,
     Received,
 )
-from sink_runtime.wire import Wire
+from sink_runtime.wire import QueueFault, Wire
 
 _SYSTEM_ATTRIBUTES = ["SentTimestamp", "SenderId", "ApproximateReceiveCount"]
 _DEAD_LETTER_ATTRIBUTE = "sluice"
@@ -37,15 +38,7 @@ class SqsQueue:
 
     def receive(self, wait_seconds: int) -> Sequence[Received]:
         """Up to ten messages, waiting up to `wait_seconds` (0 to 20) for the first."""
-        request = {
-            "QueueUrl": self._url,
-            "MaxNumberOfMessages": BATCH_ENTRIES,
-            "WaitTimeSeconds": wait_seconds,
-            "MessageSystemAttributeNames": _SYSTEM_ATTRIBUTES,
-            "MessageAttributeNames": [_DEAD_LETTER_ATTRIBUTE],
-        }
-        answer = self._wire.call("ReceiveMessage", request, wait_seconds)
-        return [_received(message) for message in answer.get("Messages") or ()]
+        return _messages(self._wire.call("ReceiveMessage", _receive(self._url, wait_seconds), wait_seconds))
 
     def delete(self, messages: Sequence[Received]) -> Sequence[EntryFailure]:
         """Delete messages, any number of them."""
@@ -76,8 +69,85 @@ class SqsQueue:
         for batch in _batches(items, weight):
             entries = [{"Id": str(index), **entry(item)} for index, item in batch]
             answer = self._wire.call(action, {"QueueUrl": self._url, "Entries": entries})
-            failures += [_failure(failed) for failed in answer.get("Failed") or ()]
+            failures += _failures(answer)
         return failures
+
+
+class SqsReceives:
+    """Receives from one queue, several at a time; for one thread."""
+
+    def __init__(self, url: str, wires: Sequence[Wire]) -> None:
+        self._url = url
+        self._lanes: Lanes[None] = Lanes(wires)
+
+    @property
+    def free(self) -> int:
+        """How many more may start."""
+        return self._lanes.free
+
+    @property
+    def busy(self) -> int:
+        """How many are under way."""
+        return self._lanes.busy
+
+    def start(self, wait_seconds: int) -> None:
+        """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
+        self._lanes.start(None, "ReceiveMessage", _receive(self._url, wait_seconds), wait_seconds)
+
+    def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
+        """What each receive brought that has ended; waits up to `seconds` for the first."""
+        return [
+            answer if isinstance(answer, QueueFault) else _messages(answer)
+            for _, answer in self._lanes.finished(seconds)
+        ]
+
+
+class SqsDeletes:
+    """Deletes from one queue, several calls of up to ten at a time; for one thread."""
+
+    def __init__(self, url: str, wires: Sequence[Wire]) -> None:
+        self._url = url
+        self._lanes: Lanes[list[Received]] = Lanes(wires)
+
+    @property
+    def free(self) -> int:
+        """How many more may start."""
+        return self._lanes.free
+
+    @property
+    def busy(self) -> int:
+        """How many are under way."""
+        return self._lanes.busy
+
+    def start(self, messages: list[Received]) -> None:
+        """Begin to delete up to ten messages. Raises Fault where there are no credentials."""
+        entries = [{"Id": str(n), "ReceiptHandle": message.receipt} for n, message in enumerate(messages)]
+        self._lanes.start(messages, "DeleteMessageBatch", {"QueueUrl": self._url, "Entries": entries})
+
+    def finished(self, seconds: float) -> list[tuple[list[Received], Sequence[EntryFailure] | QueueFault]]:
+        """Each delete that has ended, with what failed of it; waits up to `seconds` for the first."""
+        return [
+            (messages, answer if isinstance(answer, QueueFault) else _failures(answer))
+            for messages, answer in self._lanes.finished(seconds)
+        ]
+
+
+def _receive(url: str, wait_seconds: int) -> dict[str, Any]:
+    return {
+        "QueueUrl": url,
+        "MaxNumberOfMessages": BATCH_ENTRIES,
+        "WaitTimeSeconds": wait_seconds,
+        "MessageSystemAttributeNames": _SYSTEM_ATTRIBUTES,
+        "MessageAttributeNames": [_DEAD_LETTER_ATTRIBUTE],
+    }
+
+
+def _messages(answer: dict[str, Any]) -> list[Received]:
+    return [_received(message) for message in answer.get("Messages") or ()]
+
+
+def _failures(answer: dict[str, Any]) -> list[EntryFailure]:
+    return [_failure(failed) for failed in answer.get("Failed") or ()]
 
 
 def _batches(items: Sequence[Item], weight: Callable[[Item], int]) -> Iterator[list[tuple[int, Item]]]:

@@ -78,7 +78,7 @@ class Wire:
         self.received_bytes = 0
         self._wait_seconds = -1
         self._prepared: tuple[str, Credentials] | None = None
-        self._curl = pycurl.Curl()
+        self.curl = pycurl.Curl()
         for option, value in (
             (pycurl.URL, endpoint),
             (pycurl.POST, 1),
@@ -91,40 +91,47 @@ class Wire:
             (pycurl.WRITEDATA, self._buffer),
             (pycurl.BUFFERSIZE, BUFFER_BYTES),
         ):
-            self._curl.setopt(option, value)
+            self.curl.setopt(option, value)
 
     def call(self, action: str, body: dict[str, Any], wait_seconds: int = 0) -> dict[str, Any]:
-        """The answer to `AmazonSQS.<action>`. Raises QueueFault."""
+        """The answer to `AmazonSQS.<action>`. Raises QueueFault, or Fault where there are no credentials."""
+        self.begin(action, body, wait_seconds)
+        try:
+            self.curl.perform()
+        except pycurl.error as error:
+            return self.end(int(error.args[0]))
+        return self.end(None)
+
+    def begin(self, action: str, body: dict[str, Any], wait_seconds: int) -> None:
+        """Make `curl` ready to perform the call, by itself or among others; `end` must follow."""
         self._prepare(action, self._credentials())
-        self._curl.setopt(pycurl.POSTFIELDS, orjson.dumps(body))
+        self.curl.setopt(pycurl.POSTFIELDS, orjson.dumps(body))
         if wait_seconds != self._wait_seconds:
-            self._curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
+            self.curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
             self._wait_seconds = wait_seconds
-        return self._read(*self._perform())
+        self._buffer.seek(0)
+        self._buffer.truncate()
+
+    def end(self, error: int | None) -> dict[str, Any]:
+        """The answer, now that it was performed; `error` is libcurl's number. Raises QueueFault."""
+        if error is not None:
+            raise QueueFault(self._dependency, f"curl-{error}", 0)
+        answer = self._buffer.getvalue()
+        self.received_bytes += len(answer)
+        return self._read(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), answer)
 
     def _prepare(self, action: str, credentials: Credentials) -> None:
         """What changes seldom: a connection nearly always makes the same call as before."""
         if self._prepared == (action, credentials):
             return
-        self._curl.setopt(pycurl.USERNAME, credentials.access_key)
-        self._curl.setopt(pycurl.PASSWORD, credentials.secret_key)
-        self._curl.setopt(pycurl.HTTPHEADER, _headers(action, credentials.token))
+        self.curl.setopt(pycurl.USERNAME, credentials.access_key)
+        self.curl.setopt(pycurl.PASSWORD, credentials.secret_key)
+        self.curl.setopt(pycurl.HTTPHEADER, _headers(action, credentials.token))
         self._prepared = (action, credentials)
 
     def close(self) -> None:
         """Close the connection."""
-        self._curl.close()
-
-    def _perform(self) -> tuple[int, bytes]:
-        self._buffer.seek(0)
-        self._buffer.truncate()
-        try:
-            self._curl.perform()
-        except pycurl.error as error:
-            raise QueueFault(self._dependency, f"curl-{error.args[0]}", 0) from error
-        answer = self._buffer.getvalue()
-        self.received_bytes += len(answer)
-        return int(self._curl.getinfo(pycurl.RESPONSE_CODE)), answer
+        self.curl.close()
 
     def _read(self, status: int, answer: bytes) -> dict[str, Any]:
         document = _json(answer)

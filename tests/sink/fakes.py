@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from sink_runtime.queue import BATCH_ENTRIES, EntryFailure, Outgoing, Received
 from sink_runtime.wire import QueueFault
 
+Answer = TypeVar("Answer")
 Failing = list[EntryFailure] | QueueFault
 
 
@@ -57,6 +58,59 @@ class FakeQueue:
         if isinstance(found, QueueFault):
             raise found
         return found
+
+
+class FakeReceives:
+    """Receives of a fake queue, side by side: each is answered when it is asked for."""
+
+    def __init__(self, queue: FakeQueue, most: int = 1) -> None:
+        self._queue = queue
+        self._most = most
+        self.busy = 0
+
+    @property
+    def free(self) -> int:
+        return self._most - self.busy
+
+    def start(self, wait_seconds: int) -> None:
+        self.busy += 1
+
+    def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
+        found = [_answer(lambda: self._queue.receive(0)) for _ in range(self.busy)]
+        self.busy = 0
+        return found
+
+
+class FakeDeletes:
+    """Deletes of a fake queue, side by side."""
+
+    def __init__(self, queue: FakeQueue, most: int = 1) -> None:
+        self._queue = queue
+        self._most = most
+        self._under_way: list[list[Received]] = []
+
+    @property
+    def free(self) -> int:
+        return self._most - len(self._under_way)
+
+    @property
+    def busy(self) -> int:
+        return len(self._under_way)
+
+    def start(self, messages: list[Received]) -> None:
+        self._under_way.append(messages)
+
+    def finished(self, seconds: float) -> list[tuple[list[Received], Sequence[EntryFailure] | QueueFault]]:
+        found = [(some, _answer(lambda some=some: self._queue.delete(some))) for some in self._under_way]  # type: ignore[misc]
+        self._under_way = []
+        return found
+
+
+def _answer(call: Callable[[], Answer]) -> Answer | QueueFault:
+    try:
+        return call()
+    except QueueFault as fault:
+        return fault
 
 
 def _done(items: list[Any], failed: list[EntryFailure]) -> list[Any]:

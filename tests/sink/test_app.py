@@ -28,7 +28,7 @@ from sink_runtime.shared import Shared
 from sink_runtime.wire import QueueFault
 from sink_runtime.writer import Writer, Written
 from tests.sink import datasets
-from tests.sink.fakes import FakeQueue, silent_log
+from tests.sink.fakes import FakeDeletes, FakeQueue, FakeReceives, silent_log
 from tests.sink.messages import Message, alert
 from tests.sink.store import Store
 
@@ -64,12 +64,12 @@ class Scene:
         self.session.enter()
         self.shared.gate.open("writer-1")
         while self.buffer.waiting:
-            self.parts.receivers[0].turn()
+            self.parts.receiver.turn()
         self.parts.writers[0].turn()
         while self.shared.settlement.counts()[1]:
             self.parts.rejects.turn()
         while self.shared.settlement.counts()[0]:
-            self.parts.deleters[0].turn()
+            self.parts.deleter.turn()
 
     def run(self) -> None:
         """The sink with its threads; returns when it ends."""
@@ -96,10 +96,10 @@ def scene(make_store: Callable[..., Store]) -> Iterator[Callable[..., Scene]]:
         sessions.append(session)
         writer = Writer(plan, plan.sha256)
         parts = Parts(
-            receivers=[Receiver("receiver-1", buffer, Admission(plan), shared, is_scout=True)],
+            receiver=Receiver(FakeReceives(buffer), Admission(plan), shared),
             writers=[BatchWriter("writer-1", session, writer, shared)],
             rejects=Rejects(buffer, dead, DeadLetters(plan, plan.sha256, "1"), shared),
-            deleters=[Deleter(buffer, shared)],
+            deleter=Deleter(FakeDeletes(buffer), shared),
             heartbeat=Heartbeat(buffer, threading.Event(), shared),
             publisher=None,
             buffer=buffer,
