@@ -1,4 +1,4 @@
-"""Buffer -> intake: one receive waits while the queue is quiet, several at a time run while there is something to receive.
+"""Buffer -> intake: one receive waits while the queue is quiet, several at a time run while it is full.
 
 A long poll is never broken off: the service may have handed out messages already, to be hidden until their visibility
 timeout. So it is also what an idle sink may take to stop.
@@ -17,6 +17,7 @@ from sink_runtime.shared import Shared
 NAME = "receiver"  # the thread's, and its hold on the gate
 RECEIVES = 6  # at a time, under load
 SCOUT_SECONDS = 5  # long poll of the one that waits while all is quiet
+LITTLE = 3  # messages in an answer: each receive costs the same, however few it brings
 HELPER_SECONDS = 1  # of the others: an empty answer tells that all is quiet again
 TURN_SECONDS = 1.0  # between two looks at whether the sink is to end
 
@@ -28,7 +29,8 @@ class Receiver:
         self._receives = receives
         self._admission = admission
         self._shared = shared
-        self._flows = False
+        self._wanted = 1  # receives at a time
+        self._was_quiet = True
 
     def turn(self) -> None:
         """Start what may start, and take what has arrived. Raises StoppingError once the sink is to end."""
@@ -39,15 +41,15 @@ class Receiver:
             self._take(answer)
 
     def _start(self) -> None:
-        """One receive while all is quiet, as many as there may be while messages flow."""
+        """Begin as many receives as are wanted."""
         if not self._receives.busy and not self._shared.gate.wait(TURN_SECONDS):
             return
         while self._may_start() and self._shared.custody.reserve(0 if self._receives.busy else TURN_SECONDS):
             self._begin(SCOUT_SECONDS if not self._receives.busy else HELPER_SECONDS)
 
     def _may_start(self) -> bool:
-        wanted = self._receives.free if self._flows else not self._receives.busy
-        return bool(wanted) and self._shared.gate.wait(0)
+        may = self._receives.free and self._receives.busy < self._wanted
+        return bool(may) and self._shared.gate.wait(0)
 
     def _begin(self, wait_seconds: int) -> None:
         try:
@@ -62,8 +64,18 @@ class Receiver:
         if isinstance(answer, Fault):
             self._recover(answer)
             return
-        self._flows = bool(messages)
+        self._adapt(len(messages))
         self._shared.intake.put([self._admission.read(message) for message in messages])
+
+    def _adapt(self, messages: int) -> None:
+        """All at once when the first message comes; fewer again as answers hold little; one when there is nothing."""
+        if not messages:
+            self._wanted = 1
+        elif self._was_quiet or messages >= LITTLE:
+            self._wanted = RECEIVES
+        else:
+            self._wanted = max(1, self._wanted - 1)
+        self._was_quiet = not messages
 
     def _recover(self, fault: Fault) -> None:
         """Take what else is under way, then try one receive at a time, with the gate closed, until one is answered."""

@@ -1,0 +1,115 @@
+"""How many receives run at a time, and what happens to what they bring when things go wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from compiler.emit.sink import sink_plan
+from sink_runtime.admission import Admission
+from sink_runtime.faults import Fault
+from sink_runtime.patience import Patience, StoppingError
+from sink_runtime.queue import Received
+from sink_runtime.receiver import RECEIVES, SCOUT_SECONDS, Receiver
+from sink_runtime.shared import Shared
+from sink_runtime.wire import QueueFault
+from tests.sink import datasets
+from tests.sink.fakes import silent_log
+from tests.sink.messages import Message, alert
+
+PLAN = sink_plan(datasets.alert_events(), ())
+AWAY = QueueFault("buffer", "ServiceUnavailable", 503)
+
+
+class Scripted:
+    """Receives that are answered one at a time, as the test says; each that is started is written down."""
+
+    def __init__(self, *answers: int | Fault) -> None:
+        self.answers = list(answers)
+        self.started: list[int] = []
+        self.busy = 0
+        self.most_at_once = 0
+
+    @property
+    def free(self) -> int:
+        return RECEIVES - self.busy
+
+    def start(self, wait_seconds: int) -> None:
+        self.started.append(wait_seconds)
+        self.busy += 1
+        self.most_at_once = max(self.most_at_once, self.busy)
+
+    def finished(self, seconds: float) -> list[Sequence[Received] | Fault]:
+        if not self.busy:
+            return []
+        self.busy -= 1
+        answer = self.answers.pop(0) if self.answers else 0
+        if isinstance(answer, Fault):
+            return [answer]
+        return [[Message((alert(f"{len(self.answers)}-{n}"),)).received() for n in range(answer)]]
+
+
+def made(receives: Scripted) -> tuple[Receiver, Shared]:
+    log, _ = silent_log()
+    shared = Shared.of(PLAN, PLAN.sha256, Patience(threading.Event(), log, 0.0, 0.0), log)
+    return Receiver(receives, Admission(PLAN), shared), shared
+
+
+def test_one_long_poll_waits_while_all_is_quiet() -> None:
+    receives = Scripted()
+    receiver, _ = made(receives)
+    for _ in range(5):
+        receiver.turn()
+    assert receives.started == [SCOUT_SECONDS] * 5
+    assert receives.most_at_once == 1
+
+
+def test_the_first_message_brings_full_speed() -> None:
+    receives = Scripted(1, 10, 10, 10)
+    receiver, _ = made(receives)
+    receiver.turn()
+    receiver.turn()
+    assert receives.most_at_once == RECEIVES
+
+
+def test_answers_that_hold_little_call_for_fewer_receives() -> None:
+    receives = Scripted(1, *[2] * 20)
+    receiver, _ = made(receives)
+    for _ in range(20):
+        receiver.turn()
+    before = receives.busy
+    receiver.turn()
+    assert (before, receives.busy) == (0, 0), "one at a time"
+
+
+def test_nothing_is_received_while_the_gate_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sink_runtime.receiver.TURN_SECONDS", 0.01)
+    receives = Scripted(10)
+    receiver, shared = made(receives)
+    shared.gate.close("writer-1", Fault("postgres", "away"))
+    receiver.turn()
+    assert receives.started == []
+
+
+def test_what_else_is_under_way_is_taken_when_a_receive_fails() -> None:
+    receives = Scripted(10, AWAY, 10, 10, AWAY, 3)
+    receiver, shared = made(receives)
+    receiver.turn()
+    receiver.turn()
+    assert shared.gate.closed_for == {}
+    assert shared.custody.counts()[0] == 33
+    assert shared.custody.counts()[2] == 0, "nothing stays reserved"
+
+
+def test_at_the_end_the_last_receives_are_held_to_be_given_back() -> None:
+    receives = Scripted(10, 10, 10, 10, 10, 10, 10)
+    receiver, shared = made(receives)
+    receiver.turn()
+    receiver.turn()
+    shared.patience.stop.set()
+    with pytest.raises(StoppingError):
+        receiver.turn()
+    assert receives.busy == 0
+    assert len(shared.custody.release_all()) == 10 * (7 - len(receives.answers))
