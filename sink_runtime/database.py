@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.adapt import Dumper
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 
 from sink_runtime.errors import Action, DatabaseFault, Diagnosis
 from sink_runtime.plan import SinkPlan
@@ -19,7 +21,10 @@ STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
 FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again
 
-Connection = psycopg.Connection[tuple[object, ...]]
+# A statement's answer that is later than this never comes. The server's own timeout is no help where the way to it is
+# broken and nobody says so, and keepalives are answered by whatever stands in between.
+ANSWER_SECONDS = STATEMENT_SECONDS + 15
+_LOOK_SECONDS = 1.0  # between two looks at the clock
 
 # Over any setting of the role or the database: a commit that was told is on disk, and others' commits are seen.
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on"
@@ -41,6 +46,21 @@ SESSION: Mapping[str, str] = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+
+
+class Connection(psycopg.Connection[tuple[object, ...]]):
+    """A connection on which nothing is waited for longer than ANSWER_SECONDS; then it is closed, and the wait fails."""
+
+    def wait(self, gen: PQGen[RV], interval: float = _LOOK_SECONDS, timeout: float | None = None) -> RV:
+        """As psycopg's own. Raises psycopg.OperationalError where the answer does not come."""
+        try:
+            return super().wait(gen, min(interval, _LOOK_SECONDS), timeout or ANSWER_SECONDS)
+        except psycopg.OperationalError:
+            if (
+                self.pgconn.transaction_status == TransactionStatus.ACTIVE
+            ):  # what it would answer next is unknown
+                self.pgconn.finish()
+            raise
 
 
 class Text(bytes):
@@ -85,7 +105,7 @@ class Database:
             self._login = self._secret()
         try:
             conninfo = make_conninfo("", **_arguments(self._settings, self._plan), **_login(self._login))
-            self.current = psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
+            self.current = Connection.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
             self.current.adapters.register_dumper(Text, TextDumper)
             if self._settings.has_pooler:  # the next statement may meet another server session
                 self.current.prepare_threshold = None
