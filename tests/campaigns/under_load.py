@@ -153,7 +153,7 @@ def _plan(one: Run) -> tuple[Any, ...]:
         len(busy),
         *(
             _ms(value)
-            for value in (_at(busy, 0.5), _at(busy, 0.99), busy[-1], _at(idle, 0.5), _at(idle, 0.99))
+            for value in (_at(busy, 0.5), _at(busy, 0.99), _at(busy, 1), _at(idle, 0.5), _at(idle, 0.99))
         ),
         len(one.wrong),
     )
@@ -191,7 +191,8 @@ def _mark(step: Step) -> str:
 
 
 def _at(values: list[float], share: float) -> float:
-    return values[max(0, ceil(len(values) * share) - 1)]
+    """The value that so large a share of the sorted ones does not exceed; 0 where there are none."""
+    return values[max(0, ceil(len(values) * share) - 1)] if values else 0.0
 
 
 def _ms(seconds: float) -> str:
