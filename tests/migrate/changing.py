@@ -66,7 +66,7 @@ def fill(database: Database, dataset: Dataset | None = None) -> None:
 def clear(database: Database) -> None:
     """As before the first migration."""
     database.execute(
-        "DO 'BEGIN EXECUTE (SELECT string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; '')"
+        "DO 'BEGIN EXECUTE (SELECT coalesce(string_agg(format(''DROP TABLE %I.%I CASCADE'', relation_schema, relation), ''; ''), ''SELECT'')"
         " FROM sluice.generations); END'",
         "TRUNCATE sluice.datasets, sluice.generations, sluice.dataset_heads, sluice.migrations,"
         " sluice.migration_steps, sluice.output_commits",
