@@ -108,7 +108,10 @@ def strongest(modes):
 
 @every_major
 def test_each_step_locks_and_rewrites_what_it_declares(prepared):
-    """A step is run in a transaction that stays open, or held up by an older one, and its locks are read meanwhile."""
+    """A step is run in a transaction that stays open, or held up by an older one, and its locks are read meanwhile.
+
+    A writer and a reader try their statements then: both go on, but for a step that declares ACCESS EXCLUSIVE.
+    """
     database, chain = prepared
     steps = [step for file in chain.files[1:] for step in file.migration.steps]
     assert {re.sub(r' \(?".*', "", step.title) for step in steps} == {
@@ -138,15 +141,17 @@ def test_each_step_locks_and_rewrites_what_it_declares(prepared):
             before = dict(there)
             scans = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'alert_events_v1'"
             if step.mode is Mode.NONE:
-                modes = while_held_up(database, connection, step.sql, seen)
+                modes, kept_out = while_held_up(database, connection, step.sql, seen)
             else:
                 with connection.transaction():
                     ((earlier,),) = connection.execute(SQL(scans)).fetchall()
                     connection.execute(SQL(step.sql))
                     modes = {mode for (mode,) in database_locks(database, connection.info.backend_pid, seen)}
+                    kept_out = who_waits(database)
                     ((scanned,),) = connection.execute(SQL(scans)).fetchall()
                     assert (scanned > earlier) == step.scan, step.title
             assert strongest(modes) == MODES[step.lock], (step.title, modes)
+            assert bool(kept_out) == (step.lock is Lock.ACCESS_EXCLUSIVE), (step.title, kept_out)
             after = dict(database.fetch(RELATIONS))
             written = {oid for oid in before.keys() & after.keys() if before[oid] != after[oid]}
             assert bool(written) == step.rewrite, step.title
@@ -166,9 +171,26 @@ def while_held_up(database, connection, sql, oids):
         thread.start()
         wait_until(database, f"SELECT count(*) > 0 FROM pg_locks WHERE pid = {pid} AND NOT granted")
         modes = {mode for (mode,) in database_locks(database, pid, oids)}
+        kept_out = who_waits(database)
         older.execute("ROLLBACK")
     thread.join(60)
-    return modes
+    return modes, kept_out
+
+
+def who_waits(database):
+    """Whoever's statement does not come to its end while a step is in hand.
+
+    A statement that a step keeps out never ends, however long its lock_timeout is; any other one asks for no lock in vain.
+    """
+    found = []
+    with psycopg.connect(**database.conninfo, options="-c lock_timeout=20ms") as other:
+        for who, statement in (("writer", WRITE), ("reader", READ)):
+            try:
+                other.execute(statement)
+            except psycopg.errors.LockNotAvailable:
+                found.append(who)
+            other.rollback()
+    return found
 
 
 def wait_until(database, query):
@@ -516,6 +538,7 @@ def test_a_later_transaction_that_fails_keeps_the_earlier_ones(prepared):
 
 # --- others at work -------------------------------------------------------------------------------------------------
 
+READ = "SELECT count(*), max(value) FROM datasets.alert_events"
 WRITE = "INSERT INTO datasets.alert_events_v1 (org_id, dedupe_key, severity, raised_at, sender) VALUES (gen_random_uuid(), 'k', 'info', now(), 'x')"
 
 
@@ -523,7 +546,7 @@ WRITE = "INSERT INTO datasets.alert_events_v1 (org_id, dedupe_key, severity, rai
 def test_no_statement_of_readers_and_writers_fails(prepared):
     """They work on while every kind of step runs: a wait is fine, a deadlock or an error is not."""
     database, chain = prepared
-    statements = (WRITE, "SELECT count(*), max(value) FROM datasets.alert_events", WRITE)
+    statements = (WRITE, READ, WRITE)
     failed, done, over = [], [0] * len(statements), threading.Event()
 
     def work(place):
