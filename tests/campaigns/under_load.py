@@ -160,12 +160,14 @@ def _plan(one: Run) -> tuple[Any, ...]:
 
 
 def by_kind(runs: list[Run]) -> str:
-    """The longest waits while a transaction with a step of the kind was at work."""
+    """The longest times of one statement within those of a transaction with a step of the kind."""
     times: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
     for one in runs:
         for part in one.parts:
             waits = (
-                max((s.took for s in one.seen.of(who, part.start, part.end)), default=0.0)
+                max(
+                    (s.within(part.start, part.end) for s in one.seen.statements if s.who == who), default=0.0
+                )
                 for who in ("writer", "reader")
             )
             found = (part.end - part.start, *waits)

@@ -55,6 +55,10 @@ class Timed(NamedTuple):
     def took(self) -> float:
         return self.end - self.start
 
+    def within(self, start: float, end: float) -> float:
+        """How much of it was between the two."""
+        return max(0.0, min(self.end, end) - max(self.start, start))
+
 
 @dataclass(frozen=True)
 class Pace:
