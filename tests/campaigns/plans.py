@@ -8,6 +8,8 @@ from typing import Any
 from compiler.dataset import Dataset
 from compiler.migrate.model import Step
 from tests.migrate.cases import CASES
+from tests.migrate.changing import grown
+from tests.migrate.conftest import chain_of
 from tests.support.datasets import alert_events
 
 PLANS = (
@@ -51,6 +53,17 @@ def datasets(name: str) -> tuple[Dataset, Dataset]:
     """Before and after the plan of that name."""
     case = CASES[name]
     return alert_events(**case.old), alert_events(**case.new)
+
+
+def one_of_each_shape() -> list[str]:
+    """Of all plans of a table's group, the first of each that has the same kinds of steps in the same order."""
+    found: dict[tuple[str, ...], str] = {}
+    for name in CASES:
+        before, after = datasets(name)
+        files = grown(chain_of(before), after).files[1:]
+        kinds = dict.fromkeys(kind(step) for file in files for step in file.migration.steps)
+        found.setdefault((name.partition(":")[0], *kinds), name)
+    return list(found.values())
 
 
 def kind(step: Step) -> str:

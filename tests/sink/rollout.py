@@ -32,15 +32,24 @@ from compiler.dataset import (
     Uuid,
 )
 from compiler.emit.sink import sink_plan
+from compiler.migrate import session
+from compiler.migrate.apply import apply_chain
 from compiler.migrate.model import Chain, Mode, Phase
 from compiler.migrate.run import parts
 from sink_runtime.database import Connection
 from sink_runtime.errors import Action, DatabaseFault
 from sink_runtime.served import mismatches
 from sink_runtime.writer import Writer
+from tests.migrate.cases import Case
+from tests.migrate.changing import grown
+from tests.migrate.conftest import Database, chain_of, writer
 from tests.sink.messages import Message
 from tests.sink.store import Store
+from tests.support.datasets import alert_events
 
+TABLE = "datasets.alert_events_v1"
+# Before the new sinks, those of the old plan wait for what these changes exchange at one moment.
+MAY_WAIT = ("type: ", "rewrite: ", "renamed: ", "key: ")
 OPEN = JsonDocument.of({"type": "object"})  # the records below are valid as they are made
 
 
@@ -109,6 +118,33 @@ def catalogs(connection: Any, chain: Chain) -> Iterator[Catalog]:
                         connection.execute(SQL(step.sql))
             number, step = part[-1]
             yield Catalog(f"{file.name} {number}: {step.title}", file.migration.phase, ends=number == last)
+
+
+def faults(database: Database, store: Store, name: str, case: Case) -> Iterator[tuple[Any, ...]]:
+    """Where a record was refused, or a sink waited that should have worked."""
+    before, after = alert_events(**case.old), alert_events(**case.new)
+    apply_chain(database.conninfo, chain_of(before), writer(before))
+    database.execute(f"GRANT SELECT, INSERT ON {TABLE} TO {writer(before)}")
+    old, new = running(store, before), running(store, after)
+    with session.connect(database.conninfo) as connection:
+        session.become_owner(connection)
+        for catalog in catalogs(connection, grown(chain_of(before), after)):
+            became = old.write()  # it runs on, whatever it would be told at its start
+            if became.startswith("refused"):
+                yield catalog.title, "old", became
+            works_on = catalog.phase is not Phase.CONTRACT and not name.startswith(MAY_WAIT)
+            if works_on and (became != "written" or old.mismatches()):
+                yield catalog.title, "old", became, old.mismatches()
+            database.execute(f"DELETE FROM {TABLE}")
+            waits = new.mismatches()
+            became = "waits" if waits else new.write()
+            if became.startswith("refused"):
+                yield catalog.title, "new", became
+            if catalog.ends and became != "written" and not name.startswith("key: "):
+                yield catalog.title, "new", became, waits
+            database.execute(f"DELETE FROM {TABLE}")
+    old.close()
+    new.close()
 
 
 # --- records --------------------------------------------------------------------------------------------------------
