@@ -5,7 +5,7 @@
 
 Each plan starts on a table of its own. Four sinks write batches of twenty with the plan before the change; the real
 applier runs what comes before the new sinks; the sinks of the new plan take over; the applier runs the rest. No
-statement may fail. What is printed is Markdown: how long the writers took, by plan, and how long one of them, or a
+statement may fail, and no row may be missing. What is printed is Markdown: how long the writers took, by plan, and how long one of them, or a
 reader, had to wait while a step of each kind was at work.
 """
 
@@ -21,6 +21,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+import psycopg
+from psycopg.sql import SQL
+
 from compiler.migrate import run
 from compiler.migrate.apply import apply_chain
 from compiler.migrate.model import Hazard, Step
@@ -28,7 +31,7 @@ from dev.postgres import installed_versions, running_server
 from tests.campaigns.plans import PLANS, datasets, hazards, kind, table
 from tests.migrate.changing import grown
 from tests.migrate.conftest import chain_of, writer
-from tests.migrate.load import Pace, Seen, load, prepare
+from tests.migrate.load import BATCH, TABLE, Pace, Seen, load, prepare
 from tests.support.postgres import MAJORS, new_database
 
 # An error of a running sink that the reviewer has agreed to: the column has its new name already.
@@ -111,6 +114,10 @@ def under_load(conninfo: dict[str, Any], name: str, rows: int, pace: Pace, idle:
     found.seen = at_work.seen
     if end != chain.end:
         found.seen.failed.append("another table than planned")
+    expected = rows + BATCH * sum(one.who == "writer" for one in found.seen.statements)
+    with psycopg.connect(**conninfo) as connection:
+        if connection.execute(SQL(f"SELECT count(*) FROM {TABLE}")).fetchone() != (expected,):
+            found.seen.failed.append("other rows than were written")
     return found
 
 

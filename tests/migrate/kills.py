@@ -127,6 +127,7 @@ def applying(database: Database, chain: Chain, dataset: Dataset, moment: Moment)
     arguments = (database.conninfo, chain, writer(dataset), moment, theirs)
     process = context.Process(target=_apply, args=arguments)
     process.start()
+    theirs.close()  # so that an end before the moment is noticed
     if moment.when in {"before", "after"}:
         process.join(60)
         yield process

@@ -127,6 +127,7 @@ def load(conninfo: dict[str, Any], before: Dataset, after: Dataset, pace: Pace) 
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=workers.work, args=(send,))
     process.start()
+    send.close()  # so that an end without an answer is noticed
     found = Load(workers)
     try:
         for _ in range(WRITERS):
