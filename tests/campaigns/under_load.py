@@ -1,7 +1,7 @@
 """`python -m tests.campaigns.under_load`: every kind of plan while sinks write, readers read and a user leaves things open.
 
     python -m tests.campaigns.under_load --rows 300000 --server 18
-    python -m tests.campaigns.under_load --nobody      # without the user whose transactions stay open
+    python -m tests.campaigns.under_load --short   # nobody leaves a transaction open or reads the whole table
 
 Each plan starts on a table of its own. Four sinks write batches of twenty with the plan before the change; the real
 applier runs what comes before the new sinks; the sinks of the new plan take over; the applier runs the rest. No
@@ -74,9 +74,9 @@ def main() -> None:
     parser.add_argument("--server", type=int, choices=MAJORS, action="append")
     parser.add_argument("--plan", choices=PLANS, action="append", metavar="NAME")
     parser.add_argument("--idle", type=float, default=4.0, help="seconds without a plan, to compare with")
-    parser.add_argument("--nobody", action="store_true", help="no user leaves transactions open")
+    parser.add_argument("--short", action="store_true", help="no open transactions, no long queries")
     arguments = parser.parse_args()
-    pace = Pace(held=()) if arguments.nobody else Pace()
+    pace = Pace(reads=(0.02,), held=()) if arguments.short else Pace()
     wrong = False
     for major in arguments.server or [max(MAJORS)]:
         started = time.monotonic()

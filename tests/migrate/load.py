@@ -62,7 +62,7 @@ class Timed(NamedTuple):
 
 @dataclass(frozen=True)
 class Pace:
-    """How hard they work: seconds between two statements of each writer and each reader.
+    """How hard they work: seconds between two statements of each writer and each reader, who may be less than READS.
 
     `held` is how long the user's transactions stay open, in turn, with `free` seconds between; nobody where it is empty.
     """
@@ -169,7 +169,7 @@ class Workers:
             self.seen.failed.append(f"{type(error).__name__}: {error}")
 
     def _readers(self) -> Iterable[Callable[[], None]]:
-        for query, pause in zip(READS, self.pace.reads, strict=True):
+        for query, pause in zip(READS, self.pace.reads, strict=False):
             yield partial(self._read, query, pause)
 
     def _read(self, query: str, pause: float) -> None:
