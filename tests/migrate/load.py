@@ -32,7 +32,7 @@ BATCH = 20
 TABLE = "datasets.alert_events_v1"
 VIEW = "datasets.alert_events"
 READS = (
-    f"SELECT dedupe_key, severity, raised_at FROM {VIEW} WHERE org_id = gen_random_uuid()",
+    f"SELECT dedupe_key, severity, raised_at FROM {VIEW} WHERE org_id = (SELECT gen_random_uuid())",
     f"SELECT count(*), max(raised_at) FROM {VIEW}",
 )
 # What a user leaves open: a write to the table, or an old snapshot.

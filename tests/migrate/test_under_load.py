@@ -19,7 +19,7 @@ from tests.support.postgres import MAJORS, NEWEST
 HURRIED = Pace(write=0.005, reads=(0.005, 0.02), held=(0.1, 0.2), free=0.02)
 
 
-# The first three on each Postgres: instant steps with a scan, an exchanged key, a concurrent build.
+# The first three on each Postgres: a CHECK that is validated, an exchanged key, a replaced index.
 TRIED = (
     "column: with CHECKs of its own",
     "key: with a column that took null",
