@@ -265,17 +265,18 @@ def _behind(chain: Chain, table: Table, folder: Path) -> Iterator[Finding]:
         )
 
 
-def history_findings(folder: Path) -> Iterator[Finding]:
-    """Where history.json is not as it was written."""
-    yield from _history(folder)[1]
+def whole_history(folder: Path, dataset: Dataset) -> tuple[HistoryEntry, ...]:
+    """The entries of history.json. Raises ChainError where it is not as it was written."""
+    entries, damaged = _history(folder, known=dataset)
+    if damaged:
+        raise ChainError(damaged)
+    return entries
 
 
-def _history(
-    folder: Path, known: Dataset | None = None
-) -> tuple[tuple[HistoryEntry, ...], tuple[Finding, ...]]:
+def _history(folder: Path, known: Dataset) -> tuple[tuple[HistoryEntry, ...], tuple[Finding, ...]]:
     """The entries and what is wrong with them; `known` spares an entry that equals the present one its hash."""
     path = folder / history.FILE
-    present = history.entry_of(known) if known else None
+    present = history.entry_of(known)
     try:
         entries = read_history(folder, present)
     except history.HistoryError as error:

@@ -17,14 +17,13 @@ from compiler.migrate.approve import ApproveError, approved
 from compiler.migrate.chain import (
     LOCK,
     TABLE,
-    ChainError,
-    history_findings,
     lock_line,
     read_chain,
-    read_history,
     version_folder,
+    whole_history,
 )
 from compiler.migrate.evolution import Evolution, evolution
+from compiler.migrate.history import HistoryEntry
 from compiler.migrate.model import Chain, ChainFile
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
@@ -56,16 +55,16 @@ class Proposal:
 def propose(dataset: Dataset, folder: Path) -> Proposal:
     """Plan the dataset in its folder. Reads only. Raises ChainError where the chain or the history is not whole."""
     chain = read_chain(folder, dataset.name, dataset.version)
-    damaged = tuple(history_findings(folder))
-    if damaged:
-        raise ChainError(damaged)
+    entries = whole_history(folder, dataset)
     table = table_of(dataset)
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(chain, table, registration, renames.wanted(dataset, chain))
-    evolved = evolution(dataset, read_history(folder), folder)
+    evolved = evolution(dataset, entries, folder)
     if evolved and evolved.refused:
         planned = _refused(planned, evolved)
     files = _files(planned, chain, table, dataset, folder)
+    if not isinstance(planned, Refused):
+        files = (*_history(entries, dataset, folder), *files)
     return Proposal(dataset.name, dataset.version, planned, files, evolved)
 
 
@@ -81,10 +80,7 @@ def propose_adopting(dataset: Dataset, folder: Path, chain: Chain, table: Table)
     planned = plan(chain, table, registration)
     if isinstance(planned, Change):
         planned = Change(_marked(planned.files), planned.table)
-    files = tuple(
-        file for file in _files(planned, chain, table, dataset, folder) if file.path.name != history.FILE
-    )
-    return Proposal(dataset.name, dataset.version, planned, files)
+    return Proposal(dataset.name, dataset.version, planned, _files(planned, chain, table, dataset, folder))
 
 
 def _marked(written: Iterable[Written]) -> tuple[Written, ...]:
@@ -134,7 +130,7 @@ def _files(
         case Refused():
             return ()
         case Nothing():
-            return (*_history(dataset, folder), *_left_to_others(chain, table, dataset, folder))
+            return _left_to_others(chain, table, dataset, folder)
         case Create(written):
             return _chain(dataset, folder, written, table)
         case Change(written, end):
@@ -147,7 +143,6 @@ def _chain(dataset: Dataset, folder: Path, written: tuple[Written, ...], table: 
     place = version_folder(folder, dataset.version)
     file = written[-1].file
     return (
-        *_history(dataset, folder),
         *(NewFile(place / one.file.name, one.text) for one in written),
         NewFile(place / TABLE, table_json.dumps(table)),
         NewFile(place / LOCK, lock_line(file.name, file.sha256)),
@@ -162,8 +157,7 @@ def _left_to_others(chain: Chain | None, table: Table, dataset: Dataset, folder:
     return (NewFile(version_folder(folder, dataset.version) / TABLE, text),)
 
 
-def _history(dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
-    entries = read_history(folder)
+def _history(entries: tuple[HistoryEntry, ...], dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
     new = history.appended(entries, dataset)
     return () if new == entries else (NewFile(folder / history.FILE, history.dumps(new)),)
 

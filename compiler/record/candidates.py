@@ -105,35 +105,58 @@ class _Place:
         found = (node.schema[keyword] for node in self.said for keyword in keywords if keyword in node.schema)
         return list({canonical(value): value for value in found}.values())
 
-    def admitted(self, values: Iterable[Json]) -> list[Json]:
+    def may_be(self, kind: str) -> bool:
+        """Whether anything is said of the value, and `must` does not rule out the JSON type."""
+        types = (node.schema["type"] for node in self.must if "type" in node.schema)
+        return bool(self.said) and all(kind in ([one] if isinstance(one, str) else one) for one in types)
+
+    def forbids(self, name: str) -> bool:
+        """Whether `must` admits no object with the property."""
+        return any(
+            node.schema.get("additionalProperties") is False
+            and name not in node.schema.get("properties", {})
+            and not any(_fits(pattern, name) for pattern in node.schema.get("patternProperties", ()))
+            for node in self.must
+        )
+
+    def admitted(self, values: Iterable[Json]) -> Iterator[Json]:
         """Those values, each once, that `must` admits."""
         if not self.must:
             return _once(values)
         schema = {"allOf": [node.schema for node in self.must], "$defs": self.must[0].definitions}
         validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-        return [value for value in _once(values) if validator.is_valid(value)]
+        return filter(validator.is_valid, _once(values))
 
 
 def candidates(must: Json, other: Json, known: Sequence[Json] = ()) -> list[Json]:
     """Records that `must` admits, near the limits of both schemas; `known` are records to vary as well."""
     nodes = [_Node(schema, schema.get("$defs", {})) for schema in (must, other)]
     place = _Place.of(nodes[:1], nodes)
-    return place.admitted(_objects(place, 0, known))
+    return list(place.admitted(_objects(place, 0, known)))
+
+
+def plain(schema: Json) -> tuple[Json, ...]:
+    """A plain value that the schema admits; empty where none was found."""
+    node = _Node(schema, schema.get("$defs", {}))
+    place = _Place.of((node,), (node,))
+    return tuple(islice(place.admitted(_tried(place, 1)), 1))
 
 
 def _values(place: _Place, depth: int) -> list[Json]:
-    found = [
-        *place.stated("const"),
-        *_words(place.stated("enum")),
-        *_strings(place),
-        *_numbers(place),
-        True,
-        False,
-        None,
-    ]
-    if depth < _DEEPEST:
-        found += [*_arrays(place, depth), *islice(_objects(place, depth), _MOST_BELOW)]
-    return place.admitted([*found, [], {}])[:_MOST_BELOW]
+    return list(islice(place.admitted(_tried(place, depth)), _MOST_BELOW))
+
+
+def _tried(place: _Place, depth: int) -> Iterator[Json]:
+    yield from place.stated("const")
+    yield from _words(place.stated("enum"))
+    yield from _strings(place)
+    yield from _numbers(place)
+    yield from (True, False, None)
+    if depth < _DEEPEST and place.may_be("array"):
+        yield from _arrays(place, depth)
+    if depth < _DEEPEST and place.may_be("object"):
+        yield from islice(_objects(place, depth), _MOST_BELOW)
+    yield from ([], {})
 
 
 def _words(enums: Sequence[list[Json]]) -> Iterator[Json]:
@@ -163,14 +186,14 @@ def _numbers(place: _Place) -> Iterator[int | float]:
     yield from _NUMBERS
     steps = [Decimal(str(step)) for step in place.stated("multipleOf")]
     for step in steps:
-        yield from _plain(step, step / 2, step / 10, step * 3)
+        yield from _numerals(step, step / 2, step / 10, step * 3)
     for bound in place.stated("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         exact = Decimal(str(bound))
         for step in (Decimal(1), *steps, *(step / 10 for step in steps)):
-            yield from _plain(exact, exact - step, exact + step)
+            yield from _numerals(exact, exact - step, exact + step)
 
 
-def _plain(*numbers: Decimal) -> Iterator[int | float]:
+def _numerals(*numbers: Decimal) -> Iterator[int | float]:
     """The numbers as JSON holds them; those that a double cannot hold exactly are left out."""
     for number in numbers:
         try:
@@ -196,14 +219,15 @@ def _arrays(place: _Place, depth: int) -> Iterator[Json]:
 
 def _objects(place: _Place, depth: int, known: Sequence[Json] = ()) -> Iterator[Json]:
     """Records with what one schema requires, what both do, everything, and the known ones; then each with one thing changed."""
-    fields = {name: values for name in _names(place) if (values := _values(place.property(name), depth + 1))}
+    names = (name for name in _names(place) if not place.forbids(name))
+    fields = {name: values for name in names if (values := _values(place.property(name), depth + 1))}
     required = {name for node in place.must for name in node.schema.get("required", ())}
     asked = required.union(*(names for names in place.stated("required")))
     least = {name: values[0] for name, values in fields.items() if name in required}
     more = {name: values[0] for name, values in fields.items() if name in asked}
     declared = set(_declared(place))
     most = {name: values[0] for name, values in fields.items() if name in declared}
-    bases = place.admitted([least, more, most, *known])
+    bases = list(place.admitted([least, more, most, *known]))
     yield from bases
     for base in bases or [least, most]:
         yield from _varied(base, fields)
@@ -270,5 +294,10 @@ def _around(limits: Iterable[Json]) -> list[int]:
     return sorted({n for limit in limits for n in (int(limit) - 1, int(limit), int(limit) + 1) if n >= 0})
 
 
-def _once(values: Iterable[Json]) -> list[Json]:
-    return list({canonical(value): value for value in values}.values())
+def _once(values: Iterable[Json]) -> Iterator[Json]:
+    met: set[bytes] = set()
+    for value in values:
+        text = canonical(value)
+        if text not in met:
+            met.add(text)
+            yield value

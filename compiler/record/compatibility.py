@@ -28,6 +28,7 @@ from jsonschema_rs.canonical import CanonicalizationError, Containment
 from compiler.canonical import Json, JsonDocument, canonical
 from compiler.explain import explain
 from compiler.problems import Pointer
+from compiler.record.alike import Apart
 from compiler.record.candidates import candidates
 from compiler.record.changes import ITEM, SchemaChange, optional_removed, place_of, schema_changes
 from compiler.record.meaning import comparable
@@ -80,11 +81,15 @@ class Compatibility:
 
 def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) -> Compatibility:
     """Judge the step between two effective schemas; `known` are records to look among first, such as examples."""
-    before, after = _Side.of(old), _Side.of(new)
+    documents = old.value, new.value
+    schemas = tuple(map(comparable, documents))
+    apart = Apart.of(*schemas)
+    before, after = (_Side(*both, apart) for both in zip(documents, schemas, strict=True))
     changes = schema_changes(before.schema, after.schema)
     gone = optional_removed(changes)
-    refused = _samples(before, after, known, gone)
-    admitted = _samples(after, before, known, set())
+    rest = [apart.rest(record) for record in known]
+    refused = _samples(before, after, rest, gone)
+    admitted = _samples(after, before, rest, set())
     proof = _covers(after, before)
     return Compatibility(
         verdict=_verdict(proof, refused),
@@ -98,19 +103,19 @@ def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) ->
 
 @dataclass(frozen=True)
 class _Side:
-    """A schema as it is, for its validator, and as it is compared."""
+    """A schema as it is, and as it is compared; what is set apart is in neither the validator nor `schema`."""
 
     document: Json
-    schema: Json
+    whole: Json
+    apart: Apart
 
-    @classmethod
-    def of(cls, document: JsonDocument) -> _Side:
-        value = document.value
-        return cls(value, comparable(value))
+    @cached_property
+    def schema(self) -> Json:
+        return self.apart.without(self.whole)
 
     @cached_property
     def validator(self) -> jsonschema_rs.Draft202012Validator:
-        return jsonschema_rs.Draft202012Validator(self.document, validate_formats=True)
+        return jsonschema_rs.Draft202012Validator(self.apart.without(self.document), validate_formats=True)
 
     @cached_property
     def canonical(self) -> jsonschema_rs.CanonicalSchema | None:
@@ -171,7 +176,7 @@ def _sample(key: _Key, record: Json, refuses: _Side, gone: set[Pointer]) -> Samp
     finding = explain((error for error in errors if _key(error) == key), refuses.document)[0]
     pointer = _generic(finding.pointer)
     only_gone = bool(gone) and gone.issuperset(_undeclared(errors))
-    return Sample(JsonDocument.of(record), pointer, finding.message, only_gone)
+    return Sample(JsonDocument.of(refuses.apart.completed(record)), pointer, finding.message, only_gone)
 
 
 def _undeclared(errors: Iterable[ValidationError]) -> Iterator[Pointer | None]:

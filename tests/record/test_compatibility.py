@@ -235,7 +235,8 @@ def test_what_is_admitted_now_is_told_too():
 
 
 def test_a_record_outweighs_a_proof_that_is_open():
-    found = judged(effective(closed(a=text(enum=["x", "y"]))), effective(closed(a=text(enum=["x"]))))
+    date = text(format="date")
+    found = judged(effective(closed(a=date)), effective(closed(a={**date, "maxLength": 9})))
     assert (found.proof, found.verdict) == (UNKNOWN, NO)
 
 
@@ -317,3 +318,35 @@ def test_a_yes_holds_for_any_record_and_a_sample_for_both_validators(pair, data)
 def as_text(value):
     assert isinstance(value, Decimal)
     return str(value)
+
+
+ALIKE = {
+    "same": text(pattern="^[A-Z]{3}$"),
+    "other": integer(minimum=7),
+    "free": {"type": ["object", "null"]},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_properties_that_are_alike_decide_nothing(case):
+    """They are set apart where each property is judged by itself, and a sample has those that are required."""
+    old, new, verdict, words = CASES[case]
+    if any(side.get("additionalProperties") is not False or "$ref" in side for side in (old, new)):
+        return
+    more = (
+        {**side, "properties": {**side["properties"], **ALIKE}, "required": [*side["required"], "same"]}
+        for side in (old, new)
+    )
+    found = judged(*map(effective, more))
+    assert (found.verdict, words in told(found)) == (verdict, True)
+    assert all(sample.record.value["same"] for sample in (*found.refused, *found.admitted))
+
+
+def test_a_property_on_which_another_depends_is_not_set_apart():
+    old = closed(["kind", "note"], kind=text(enum=["a", "b"]), note=text())
+    rule = {
+        "if": {"properties": {"kind": {"const": "b"}}},
+        "then": {"properties": {"note": {"maxLength": 3}}},
+    }
+    found = judged(effective(old), effective({**old, **rule}))
+    assert (found.verdict, found.refused[0].record.value["kind"]) == (NO, "b")
