@@ -47,8 +47,8 @@ def _foreseen(one: Foreseen) -> Iterator[str]:
     yield f"  step {one.number}: {step.title}    lock {step.lock}, {step.effort}{hazard}"
     yield from (f"    {line}" for line in step.sql.split("\n"))
     if step.violations:
-        counted = "cannot be counted before earlier steps have run" if one.rows is None else one.rows
-        yield f"    rows in the way: {counted}"
+        found = "cannot be looked for before earlier steps have run" if one.later else one.rows or "none"
+        yield f"    in the way: {found}"
 
 
 def verified_text(found: Verified) -> str:

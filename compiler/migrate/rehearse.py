@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL
 
 from compiler.migrate import catalog, journal
 from compiler.migrate.catalog import Relation
@@ -28,21 +27,21 @@ from compiler.migrate.requirements import (
     require_role,
 )
 from compiler.migrate.run import too_large
-
-_COUNT = "SELECT count(*) FROM ({rows}) AS found"
+from compiler.migrate.violations import Violations, violations
 
 
 @dataclass(frozen=True)
 class Foreseen:
     """A step that would run.
 
-    `rows` are those in its way: 0 where there is none, None where they cannot be counted before other steps have run.
+    `rows` are those in its way; `later`: they can be found only when other steps have run.
     """
 
     file: ChainFile
     number: int
     step: Step
-    rows: int | None
+    rows: Violations | None
+    later: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,23 +114,15 @@ def _steps(
         done = entry.done if entry and entry.number == member.migration.number else 0
         for number, step in enumerate(member.migration.steps, start=1):
             if number > done:
-                yield Foreseen(member, number, step, _rows(connection, step))
-
-
-def _rows(connection: Connection[Any], step: Step) -> int | None:
-    if not step.violations:
-        return 0
-    try:
-        # The reviewed text, as it is.
-        found = connection.execute(SQL(_COUNT.replace("{rows}", step.violations))).fetchone()
-    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
-        return None
-    return int(found[0]) if found else 0
+                try:
+                    yield Foreseen(member, number, step, violations(connection, step))
+                except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
+                    yield Foreseen(member, number, step, None, later=True)
 
 
 def _in_the_way(connection: Connection[Any], relation: Relation, one: Foreseen) -> Iterator[str]:
     place = f"{one.file.name}, step {one.number} ({one.step.title})"
     if one.rows:
-        yield f"{place} cannot be done for {one.rows} rows; `{one.step.violations}` finds them."
+        yield f"{place} cannot be done, for {one.rows}. `{one.step.violations}` finds them."
     if one.step.rewrite:
         yield from (f"{place} {text}" for text in too_large(size_of(connection, relation)))

@@ -26,11 +26,10 @@ from compiler.migrate.model import ChainFile, Lock, Mode, Step
 from compiler.migrate.patience import Patience
 from compiler.migrate.relations import size_of
 from compiler.migrate.stop import Stop, never
+from compiler.migrate.violations import violations
 from compiler.migrate.watch import watched
 from compiler.table import ABSENT_FINGERPRINT, Table
 
-# Keys that are shown of the rows that stand in a step's way.
-SHOWN = 5
 # How large a table may be that a step writes anew while nobody reads or writes it: about two seconds' work.
 REWRITE_BYTES = 128 * 1024 * 1024
 # How often another session's build is asked after.
@@ -119,16 +118,13 @@ class Runner:
         Raises StepError.
         """
         place = f"{member.migration.dataset} {member.name}, step {number} ({step.title})"
-        if step.violations:
-            rows = self.connection.execute(SQL(f"{step.violations} LIMIT {SHOWN + 1}")).fetchall()
-            if rows:
-                shown = ", ".join(f"({', '.join(map(str, row))})" for row in rows[:SHOWN])
-                more = ", …" if len(rows) > SHOWN else ""
-                raise StepError(
-                    f"{place} cannot be done, for rows with the keys {shown}{more}.",
-                    f"{_kept(number, step)} Mend the rows that `{step.violations}` finds, or plan a new version; "
-                    "then run the command again.",
-                )
+        found = violations(self.connection, step)
+        if found:
+            raise StepError(
+                f"{place} cannot be done, for {found}.",
+                f"{_kept(number, step)} Mend the rows that `{step.violations}` finds, or plan a new version; "
+                "then run the command again.",
+            )
         for text in too_large(size_of(self.connection, self.relation)) if step.rewrite else ():
             raise StepError(
                 f"{place} {text}",

@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from compiler.dataset import Bound, Check
 from compiler.migrate import session
+from compiler.migrate import violations as violations_module
+from compiler.migrate.errors import StepError
 from compiler.migrate.rehearse import rehearse
 from compiler.migrate.run import REWRITE_BYTES
+from compiler.migrate.violations import violations
 from tests.migrate.changing import ROWS, fill, grown
 from tests.migrate.conftest import chain_of, writer
 from tests.support.datasets import alert_events
@@ -35,9 +40,30 @@ def test_rows_in_the_way_are_counted_and_nothing_is_changed(applied):
     chain = grown(chain_of(dataset), tightened())
     found = rehearsed(database, chain, dataset)
     assert [one.file.migration.phase for one in found.steps] == ["contract"] * 2
-    assert {one.rows for one in found.steps} <= {0, ROWS - 100}
-    assert f"cannot be done for {ROWS - 100} rows; `SELECT" in found.obstacles[0]
+    assert {one.rows.count if one.rows else 0 for one in found.steps} <= {0, ROWS - 100}
+    assert f"cannot be done, for rows with {ROWS - 100} keys: (" in found.obstacles[0]
     assert database.fetch(DUMP) == before
+    with pytest.raises(
+        StepError, match=rf"for rows with {ROWS - 100} keys: (\([0-9a-f-]+, k\d+\), ){{5}}…\."
+    ):
+        database.apply(tightened(), chain)
+
+
+def test_a_few_rows_are_all_shown_and_many_are_not_counted_to_the_end(applied, monkeypatch):
+    dataset = alert_events()
+    database = applied(dataset)
+    fill(database)
+    chain = grown(chain_of(dataset), tightened())
+    step = next(one for one in chain.files[-1].migration.steps if one.violations)
+    with session.connect(database.conninfo) as connection:
+        session.become_owner(connection)
+        monkeypatch.setattr(violations_module, "COUNTED", 50)
+        assert str(violations(connection, step)).startswith("rows with more than 50 keys: (")
+        connection.execute("DELETE FROM datasets.alert_events_v1 WHERE value > 102")
+        assert min(violations(connection, step).keys).endswith((", k101)", ", k102)"))
+        assert str(violations(connection, step)).startswith("rows with 2 keys: (")
+        connection.execute("DELETE FROM datasets.alert_events_v1 WHERE value > 100")
+        assert violations(connection, step) is None
 
 
 def test_what_is_there_already_is_not_run_again(applied):
