@@ -73,6 +73,8 @@ def _finish(one: CompiledDataset, found: Retaken, ref: str, form: str) -> None:
             for name in names:
                 place = version_folder(one.folder, one.dataset.version) / name
                 click.echo(f"{verb} {place}{f' as {ref} has it' if verb == 'restored' else ''}")
+        for words in found.void:
+            click.echo(f"the approval of {words} is void: no step has that SQL now")
     click.echo(reported([found.proposal], form, check=False), nl=False)
     if isinstance(found.proposal.plan, Refused):
         raise SystemExit(FOUND_PROBLEMS)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from compiler.canonical import sha256_bytes
 from compiler.migrate import files
-from compiler.migrate.model import Approval, Chain, ChainFile, Hazard
+from compiler.migrate.model import Approval, Chain, ChainFile, Hazard, Migration
 from compiler.problems import Finding
 
 UNAPPROVED = "hazard-unapproved"
@@ -72,6 +72,13 @@ def _approvals(member: ChainFile, chosen: Iterable[int], why: str) -> tuple[Appr
             )
         kept[number] = Approval(number, step.hazard, step.sql12, why)
     return tuple(kept[number] for number in sorted(kept))
+
+
+def with_approvals(migration: Migration, given: tuple[Approval, ...]) -> Migration:
+    """The migration with the approvals that were given elsewhere for steps with its very hazards and SQL."""
+    steps = enumerate(migration.steps, start=1)
+    found = ((number, next((one for one in given if one.fits(step)), None)) for number, step in steps)
+    return replace(migration, approvals=tuple(replace(one, step=number) for number, one in found if one))
 
 
 def approval_findings(chain: Chain) -> Iterator[Finding]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -13,7 +14,7 @@ from compiler.canonical import sha256_bytes
 from compiler.dataset import Dataset
 from compiler.migrate import files as migration_files
 from compiler.migrate import history, renames, table_json
-from compiler.migrate.approve import ApproveError, approved
+from compiler.migrate.approve import ApproveError, approved, with_approvals
 from compiler.migrate.chain import (
     LOCK,
     TABLE,
@@ -24,7 +25,7 @@ from compiler.migrate.chain import (
 )
 from compiler.migrate.evolution import Evolution, evolution
 from compiler.migrate.history import HistoryEntry
-from compiler.migrate.model import Chain, ChainFile
+from compiler.migrate.model import Approval, Chain, ChainFile, Migration
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
@@ -52,13 +53,20 @@ class Proposal:
     evolution: Evolution | None = None
 
 
-def propose(dataset: Dataset, folder: Path) -> Proposal:
-    """Plan the dataset in its folder. Reads only. Raises ChainError where the chain or the history is not whole."""
+def propose(dataset: Dataset, folder: Path, given: Iterable[Approval] = ()) -> Proposal:
+    """Plan the dataset in its folder. Reads only. Raises ChainError where the chain or the history is not whole.
+
+    Approvals that were `given` for a step with the very same hazard and SQL are those of the new step.
+    """
     chain = read_chain(folder, dataset.name, dataset.version)
     entries = whole_history(folder, dataset)
     table = table_of(dataset)
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(chain, table, registration, renames.wanted(dataset, chain))
+    if isinstance(planned, Change):
+        planned = Change(
+            _rewritten(planned.files, partial(with_approvals, given=tuple(given))), planned.table
+        )
     evolved = evolution(dataset, entries, folder)
     if evolved and evolved.refused:
         planned = _refused(planned, evolved)
@@ -79,18 +87,22 @@ def propose_adopting(dataset: Dataset, folder: Path, chain: Chain, table: Table)
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(chain, table, registration)
     if isinstance(planned, Change):
-        planned = Change(_marked(planned.files), planned.table)
+        planned = Change(_rewritten(planned.files, partial(replace, adopts=True)), planned.table)
     return Proposal(dataset.name, dataset.version, planned, _files(planned, chain, table, dataset, folder))
 
 
-def _marked(written: Iterable[Written]) -> tuple[Written, ...]:
-    marked: list[Written] = []
-    for one in written:
-        previous = marked[-1].file.sha256 if marked else one.file.migration.previous
-        migration = replace(one.file.migration, adopts=True, previous=previous)
+def _rewritten(files: Iterable[Written], change: Callable[[Migration], Migration]) -> tuple[Written, ...]:
+    """The new files with other headers, each naming the one before it by its hash."""
+    done: list[Written] = []
+    for one in files:
+        previous = done[-1].file.sha256 if done else one.file.migration.previous
+        migration = replace(change(one.file.migration), previous=previous)
+        if migration == one.file.migration:
+            done.append(one)
+            continue
         text = migration_files.write(migration)
-        marked.append(Written(ChainFile(one.file.name, migration, sha256_bytes(text.encode())), text))
-    return tuple(marked)
+        done.append(Written(ChainFile(one.file.name, migration, sha256_bytes(text.encode())), text))
+    return tuple(done)
 
 
 def write(proposal: Proposal) -> None:

@@ -95,6 +95,42 @@ def test_rebase_keeps_theirs_and_plans_ours_anew(forked):
     ]
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["the same SQL", "another SQL"])
+def test_rebase_keeps_an_approval_of_the_same_sql(repository, same):
+    """A branch that adds an index leaves the SQL of a rename as it is; one that adds a column changes the view."""
+    git("switch", "-q", "-c", "ours")
+    drop = lambda manifest: manifest["record"]["properties"].pop("value")  # noqa: E731
+    edit_manifest(repository, drop)
+    nobody_sent_it(repository)
+    edit_manifest(repository, lambda manifest: manifest["table"]["columns"].pop("value", None))
+    assert "--approve 0002.1" in sluice("plan").stdout
+    sluice("plan", "alert_events", "--approve", "0002.1", "--because", "Nobody reads it.")
+    commit("drop")
+    git("switch", "-q", "main")
+    if same:
+        index = {"name": "by_sender", "columns": ["sender"]}
+        edit_manifest(repository, lambda manifest: manifest["table"]["indexes"].append(index))
+    else:
+        column(repository, "region")
+    sluice("plan")
+    commit("theirs")
+    git("switch", "-q", "ours")
+    git("merge", "main", check=False)
+    git("checkout", "--theirs", "datasets/alert_events/dataset.json", check=False)
+    git("checkout", "main", "datasets/alert_events/dataset.json")
+    edit_manifest(repository, drop)
+    nobody_sent_it(repository)
+    edit_manifest(repository, lambda manifest: manifest["table"]["columns"].pop("value", None))
+    found = sluice("plan", "alert_events", "--rebase")
+    assert found.exit_code == 0, found.output
+    text = next((repository / CHAIN).glob("0003_*.sql")).read_text()
+    assert ('because "Nobody reads it."' in text) is same
+    assert ("to approve: " in found.stdout) is not same
+    void = "the approval of 0002_drop_value.sql, step 1 (drop column "
+    assert (void in found.stdout) is not same, found.stdout
+    assert ("hazard-unapproved" in sluice("check").stderr) is not same
+
+
 def test_rebase_onto_a_branch_that_is_not_there_changes_nothing(forked):
     before = contents(forked / "datasets")
     found = sluice("plan", "alert_events", "--rebase", "--onto", "elsewhere")
