@@ -8,11 +8,15 @@ from typing import Any
 from psycopg import Connection
 
 from compiler.migrate.catalog import Relation
-from compiler.migrate.model import Step
+from compiler.migrate.model import Mode, Step
 
-# What a step that reads or writes the whole table gets through, index builds included: an assumption, on the slow side for
-# a managed server whose cache does not hold the table. It decides only where a step runs, never whether.
-BYTES_PER_SECOND = 32 * 1024 * 1024
+# What a step that builds an index gets through, by `python -m bench.scan` (docs/benchmarks.md): a quarter of the 64 MiB of
+# table a second that the slowest build did on two busy cores, for a larger index or a smaller server. A rewrite is refused
+# by REWRITE_BYTES long before. It decides only where a step runs, never whether.
+BYTES_PER_SECOND = 16 * 1024 * 1024
+# What one that only reads gets through: measured at 700 and more from memory, so what counts is the disk. The usual volume
+# of a managed server (AWS gp3) reads 125 MiB a second and serves the sinks and readers too: half of that.
+READ_BYTES_PER_SECOND = 64 * 1024 * 1024
 # Deployments have timeouts of their own, and nobody can watch a step in them.
 DEPLOYMENT_SECONDS = 600
 
@@ -45,7 +49,10 @@ def size(connection: Connection[Any], relation: Relation) -> Size:
 
 def seconds(step: Step, of: Size) -> int:
     """About how long the step will work; 0 where the table's size does not matter."""
-    return of.bytes // BYTES_PER_SECOND if step.scan else 0
+    if not step.scan:
+        return 0
+    only_reads = step.mode is not Mode.NONE and not step.rewrite
+    return of.bytes // (READ_BYTES_PER_SECOND if only_reads else BYTES_PER_SECOND)
 
 
 def work(step: Step, of: Size | None) -> str:

@@ -9,10 +9,18 @@ from compiler.dataset import Index, IndexColumn, Method
 from compiler.migrate import sizes
 from compiler.migrate.apply import apply_chain
 from compiler.migrate.errors import TooLongError
-from compiler.migrate.model import Effort
+from compiler.migrate.model import Effort, Mode
 from compiler.migrate.patience import Patience
 from compiler.migrate.relations import relation_of
-from compiler.migrate.sizes import BYTES_PER_SECOND, DEPLOYMENT_SECONDS, Size, seconds, size, work
+from compiler.migrate.sizes import (
+    BYTES_PER_SECOND,
+    DEPLOYMENT_SECONDS,
+    READ_BYTES_PER_SECOND,
+    Size,
+    seconds,
+    size,
+    work,
+)
 from tests.migrate.changing import ROWS, fill, grown
 from tests.migrate.conftest import chain_of, writer
 from tests.migrate.test_cli import edit_manifest, named_database, project, sluice
@@ -62,6 +70,8 @@ def test_only_work_that_grows_with_the_table_is_told():
     instant = replace(steps[0], effort=Effort.INSTANT)
     large = Size(20 * BYTES_PER_SECOND, 5)
     assert [seconds(one, large) for one in (steps[0], instant)] == [20, 0]
+    reading = replace(steps[0], mode=Mode.OWN)
+    assert seconds(reading, large) == 20 * BYTES_PER_SECOND // READ_BYTES_PER_SECOND
     assert [work(one, large) for one in (steps[0], instant)] == [f"scan of {large}", "instant"]
     assert work(steps[0], None) == "scan"
 
