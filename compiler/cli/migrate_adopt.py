@@ -30,9 +30,11 @@ from compiler.pipeline import MANIFEST
 def command(ctx: click.Context, name: str) -> None:
     """Write the migration that makes, everywhere else, what was done by hand to the table of the dataset NAME here.
 
-    The database must be where the committed chain ends, but for what was done by hand. Taken over are new columns of a
-    type that a manifest can ask for, plain indexes under a manifest's name for them, defaults, CHECKs that were dropped,
-    columns that take null now or no longer, and comments. What must be written into the manifest is printed.
+    The database must be where the committed chain ends, but for what was done by hand. Taken over are columns that are new,
+    gone, of another type that is planned, or take null now or no longer; CHECKs and indexes that are new, under a manifest's
+    name for them, or gone; defaults and comments. What must be written into the manifest is printed.
+
+    What was dropped loses data elsewhere: that step waits there for an approval. A renamed column is refused.
 
     `sluice migrate apply` enters the new file in this database's journal and changes nothing; other databases run it. What
     cannot be taken over is named, and then nothing is written: put it back, or leave it to others (table.unmanaged).

@@ -1,7 +1,7 @@
 """What was done to a table by hand, as the Table that git would have to follow it with; and what to write for it.
 
-Only what a manifest can say, and what another database can be brought to without losing anything, is taken over. The view
-keeps its columns: the plan that follows the changed manifest shows a new one there.
+Only what a manifest can say, and what another database can be brought to, is taken over; a step that loses data there keeps its
+hazard. The view shows no new column: the plan that follows the changed manifest does that.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from psycopg.sql import Identifier
+
 from compiler import names
-from compiler.canonical import Json, JsonDocument
+from compiler.canonical import Json
 from compiler.dataset import (
     Bound,
     Expression,
     Index,
     IndexColumn,
-    Integer,
     Length,
     Matches,
     Method,
@@ -27,31 +28,17 @@ from compiler.dataset import (
     Order,
     Rule,
 )
+from compiler.migrate.adopt_columns import columns, perhaps_renamed
+from compiler.migrate.adopt_expressions import of_check, of_index
 from compiler.migrate.catalog import Live
 from compiler.migrate.difference import differences
 from compiler.migrate.drift import edited
 from compiler.migrate.journal import Snapshot
-from compiler.migrate.table_json import read_type
 from compiler.migrate.unplanned import unplanned
-from compiler.table import Function, Table, TableCheck, TableColumn, TableIndex, type_name
+from compiler.table import Table, TableCheck, TableIndex, check_id, rule_json
 
-# The property that makes a nullable column of the type; a type that is not here is asked for in table.columns.
-_PROPERTIES: dict[str, Json] = {
-    "bigint": {"type": "integer"},
-    "double precision": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "text": {"type": "string"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "timestamp with time zone": {"type": "string", "format": "date-time"},
-    "date": {"type": "string", "format": "date"},
-    "jsonb": {"type": "object"},
-    "time with time zone": {"type": "string", "format": "time"},
-    "bytea": {"type": "string", "contentEncoding": "base64"},
-}
-_NUMBER: dict[str, Json] = {"type": "number"}
-# What a manifest calls an array type whose elements have another name in Postgres.
-_ARRAYS = {"timestamp with time zone[]": "timestamptz[]"}
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
+_CHECK_NAME = re.compile(r"ck_([a-z][a-z0-9_]*)_[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -68,12 +55,18 @@ class Adopted:
 
 def adopted(table: Table, live: Live, kept: Snapshot, major: int) -> Adopted:
     """`table` is the chain's end, and the one that the journal's snapshot `kept` is of."""
-    document = live.shape.document.value
-    result, lines = table, list[str]()
-    for take in (_columns, _checks, _indexes, _comments):
-        result, more = take(result, document)
+    document, texts = live.shape.document.value, live.deparsed.value
+    result, lines = columns(table, document)
+    for taken in (_checks, _indexes):
+        result, more = taken(result, document, texts)
         lines += more
-    left = (*_left(result, live, kept, major), *unplanned(table, result, {}))
+    result, more = _comments(result, document)
+    lines += more
+    left = (
+        *_left(result, live, kept, major),
+        *perhaps_renamed(table, document),
+        *unplanned(table, result, {}),
+    )
     return Adopted(result, tuple(lines), left)
 
 
@@ -87,117 +80,65 @@ def _left(result: Table, live: Live, kept: Snapshot, major: int) -> Iterator[str
 
 
 def _hint(table: Table, text: str, live: Live) -> str:
-    """A plain index is taken over under the name that a manifest's index has."""
-    added = re.fullmatch(r"index (.+) added", text)
-    if added is None or not any(
-        row[0] == added[1] and _is_plain(row) for row in live.shape.document.value["indexes"]
-    ):
+    """What is taken over under the name, and with the comment, that a manifest's would have."""
+    named = re.match(r"(index|check) (.+?) (?:added|is partial, .*)$", text)
+    if named is None:
         return ""
-    name = re.sub(r"[^a-z0-9_]", "_", added[1].lower())
-    return (
-        f"; it could be taken over as {names.index(table.name, name)}: "
-        f'ALTER INDEX "{table.schema}"."{added[1]}" RENAME TO "{names.index(table.name, name)}";'
-    )
+    statements = _renaming(table, named[1], named[2], live)
+    return f"; it could be taken over after {' '.join(statements)}" if statements else ""
 
 
-# --- columns --------------------------------------------------------------------------------------------------------
+def _renaming(table: Table, kind: str, name: str, live: Live) -> list[str]:
+    label = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    base, texts = Identifier(table.schema, table.name).as_string(), live.deparsed.value
+    if kind == "check":
+        rule = of_check(texts["constraints"][name], table)
+        if rule is None:
+            return []
+        derived = _CHECK_NAME.fullmatch(name)
+        label = derived[1] if derived else label
+        wanted = names.check(label, check_id(label, rule))
+        return [f"ALTER TABLE {base} RENAME CONSTRAINT {_quoted(name)} TO {_quoted(wanted)};"]
+    row = next(row for row in live.shape.document.value["indexes"] if row[0] == name)
+    predicate = of_index(texts["indexes"][name], table)
+    if not _is_sayable(row) or (row[4] is not None and predicate is None):
+        return []
+    statements = []
+    if predicate and row[4] != _predicate_id(predicate):
+        index = Identifier(table.schema, name).as_string()
+        statements.append(f"COMMENT ON INDEX {index} IS '{_predicate_id(predicate)}';")
+    if _index_label(table, name) is None:
+        wanted, index = names.index(table.name, label), Identifier(table.schema, name).as_string()
+        statements.append(f"ALTER INDEX {index} RENAME TO {_quoted(wanted)};")
+    return statements
 
 
-def _columns(table: Table, live: Json) -> tuple[Table, list[str]]:
-    lines: list[str] = []
-    known = {column.name: column for column in table.columns}
-    columns = {**known}
-    texts = dict(live["comments"])
-    for name, type_, nullable, default in live["columns"]:
-        if name in known:
-            columns[name], more = _changed(known[name], type_, nullable, default, table.key)
-        else:
-            new = _new(name, type_, nullable, default, texts.get(name))
-            if new is None:
-                continue
-            columns[name], more = new, list(_new_lines(new))
-        lines += more
-    return replace(table, columns=tuple(columns.values())), lines
-
-
-def _new(name: str, type_: str, nullable: bool, default: Json, comment: str | None) -> TableColumn | None:  # noqa: FBT001
-    try:
-        column_type = read_type(type_)
-    except KeyError:
-        return None
-    if (
-        isinstance(column_type, Integer)
-        or name.startswith(names.RESERVED_COLUMN_PREFIX)
-        or not _sayable(default)
-    ):
-        return None
-    return TableColumn(name, column_type, nullable, _default(default), comment)
-
-
-def _sayable(default: Json) -> bool:
-    return default is None or len(default) > 1
-
-
-def _default(default: Json) -> JsonDocument | Function | None:
-    return None if default is None else JsonDocument.of(default[1])
-
-
-def _property(type_: str) -> dict[str, Json]:
-    if type_.endswith("[]"):
-        return {"type": "array", "items": _property(type_.removesuffix("[]"))}
-    return dict(_PROPERTIES.get(type_, _NUMBER))
-
-
-def _new_lines(column: TableColumn) -> Iterator[str]:
-    type_ = type_name(column.type)
-    schema = _property(type_)
-    if column.nullable and column.default is not None:
-        schema["type"] = [schema["type"], "null"]
-    if column.comment:
-        schema["description"] = column.comment
-    yield f"$.record.properties.{column.name}: {_json(schema)}"
-    if type_ not in _PROPERTIES:
-        yield f"$.table.columns.{column.name}.type: {_json(_ARRAYS.get(type_, type_))}"
-    if isinstance(column.default, JsonDocument):
-        yield f"$.table.columns.{column.name}.default: {_json(column.default.value)}"
-
-
-def _changed(
-    column: TableColumn,
-    type_: str,
-    nullable: bool,  # noqa: FBT001 - as it stands in the shape
-    default: Json,
-    key: tuple[str, ...],
-) -> tuple[TableColumn, list[str]]:
-    lines: list[str] = []
-    if type_name(column.type) != type_ or column.name.startswith(names.RESERVED_COLUMN_PREFIX):
-        return column, lines
-    if nullable != column.nullable and column.name not in key:
-        column = replace(column, nullable=nullable)
-        what = (
-            "take it out, or let its schema admit null"
-            if nullable
-            else f"add {_json(column.name)}, and no null"
-        )
-        lines.append(f"$.record.required, for {column.name}: {what}")
-    if isinstance(column.default, Function) or not _sayable(default):
-        return column, lines
-    new = replace(column, default=_default(default))
-    if new.default != column.default:
-        lines.append(
-            f"$.table.columns.{column.name}.default: {_json(default[1]) if default else 'remove it'}"
-        )
-    return new, lines
+def _quoted(name: str) -> str:
+    return Identifier(name).as_string()
 
 
 # --- checks, indexes, comments --------------------------------------------------------------------------------------
 
 
-def _checks(table: Table, live: Json) -> tuple[Table, list[str]]:
-    there = {row[0] for row in live["checks"]}
-    gone = [check for check in table.checks if check.name not in there]
-    kept = tuple(check for check in table.checks if check.name in there)
-    return replace(table, checks=kept), [f"{_place(check)}: remove it" for check in gone]
+def _checks(table: Table, live: Json, texts: Json) -> tuple[Table, list[str]]:
+    there = {row[0] for row in live["checks"] if len(row) == 2}
+    gone = [check for check in table.checks if check.name not in {row[0] for row in live["checks"]}]
+    kept = [check for check in table.checks if check not in gone]
+    lines = [f"{_place(check)}: remove it" for check in gone]
+    for name in sorted(there - {check.name for check in kept}):
+        check = _new_check(table, name, texts["constraints"][name])
+        if check:
+            kept.append(check)
+            lines.append(f"{_place(check)}: {_json(rule_json(check.rule)[1])}")
+    return replace(table, checks=tuple(sorted(kept, key=lambda one: one.name))), lines
+
+
+def _new_check(table: Table, name: str, definition: str) -> TableCheck | None:
+    """A CHECK whose expression a manifest can say, under the name that follows from it."""
+    rule, named = of_check(definition, table), _CHECK_NAME.fullmatch(name)
+    if rule is None or named is None or names.check(named[1], check_id(named[1], rule)) != name:
+        return None
+    return TableCheck(name, rule, named[1])
 
 
 def _place(check: TableCheck) -> str:
@@ -222,31 +163,44 @@ def _keyword(rule: Rule) -> str:
             return "the check"
 
 
-def _indexes(table: Table, live: Json) -> tuple[Table, list[str]]:
+def _indexes(table: Table, live: Json, texts: Json) -> tuple[Table, list[str]]:
     rows = {row[0]: row for row in live["indexes"]}
     lines = [
         f"$.table.indexes: remove {_json(one.index.name)}" for one in table.indexes if one.name not in rows
     ]
     kept = [one for one in table.indexes if one.name in rows]
     for name in sorted(rows.keys() - {one.name for one in table.indexes}):
-        index = _index(table, rows[name])
+        index = _index(table, rows[name], texts["indexes"][name])
         if index:
             kept.append(TableIndex(name, index))
             lines.append(f"$.table.indexes: add {_json(_index_json(index))}")
     return replace(table, indexes=tuple(sorted(kept, key=lambda one: one.name))), lines
 
 
-def _is_plain(row: list[Json]) -> bool:
-    return len(row) == 5 and row[4] is None and row[1] in set(Method) and all(column[0] for column in row[2])
+def _is_sayable(row: list[Json]) -> bool:
+    return len(row) == 5 and row[1] in set(Method) and all(column[0] for column in row[2])
 
 
-def _index(table: Table, row: list[Json]) -> Index | None:
-    """A plain index that has the name of one that a manifest declares."""
-    label = row[0].removeprefix(f"{table.name}_").removesuffix("_idx")
-    if not _is_plain(row) or not _LABEL.fullmatch(label) or names.index(table.name, label) != row[0]:
+def _index_label(table: Table, name: str) -> str | None:
+    """What a manifest calls the index of this name; None where it is not the name of a manifest's."""
+    label = name.removeprefix(f"{table.name}_").removesuffix("_idx")
+    return label if _LABEL.fullmatch(label) and names.index(table.name, label) == name else None
+
+
+def _index(table: Table, row: list[Json], definition: str) -> Index | None:
+    """An index that has the name of one that a manifest declares, and its predicate's id for a comment where it is partial."""
+    label = _index_label(table, row[0])
+    if label is None or not _is_sayable(row):
+        return None
+    where = of_index(definition, table)
+    if (where and _predicate_id(where)) != row[4]:
         return None
     columns = tuple(IndexColumn(name, Order(order), Nulls(nulls)) for name, order, nulls in row[2])
-    return Index(label, Method(row[1]), columns, tuple(row[3]))
+    return Index(label, Method(row[1]), columns, tuple(row[3]), where)
+
+
+def _predicate_id(where: Expression) -> str | None:
+    return TableIndex("", Index("", Method.BTREE, (), (), where)).predicate_id
 
 
 def _index_json(index: Index) -> Json:
@@ -259,6 +213,8 @@ def _index_json(index: Index) -> Json:
     document: dict[str, Json] = {"name": index.name, "columns": columns}
     if index.method is not Method.BTREE:
         document["method"] = str(index.method)
+    if index.where:
+        document["where"] = index.where.sql
     return {**document, "include": list(index.include)} if index.include else document
 
 
