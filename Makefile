@@ -69,6 +69,10 @@ golden: setup ## Regenerate the golden folders; review the difference
 pages: setup ## Write the documentation pages that follow from the code
 	$(BIN)/python -m tools.pages
 
+.PHONY: samples
+samples: setup ## Write the samples of docs/migrations.md, by running their story on a real Postgres
+	$(BIN)/python -m tools.samples
+
 # dev.txt is solved first, as the superset; the two smaller sets take its versions.
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --no-progress --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url

@@ -23,7 +23,19 @@ def test_help_is_the_default_and_lists_every_target() -> None:
     done = make()
     assert done.returncode == 0
     listed = {line.split()[1] for line in done.stdout.splitlines()}
-    assert listed == {"clean", "demo", "format", "golden", "help", "lint", "lock", "pages", "setup", "test"}
+    assert listed == {
+        "clean",
+        "demo",
+        "format",
+        "golden",
+        "help",
+        "lint",
+        "lock",
+        "pages",
+        "samples",
+        "setup",
+        "test",
+    }
 
 
 def test_an_old_python_is_named_with_the_way_out(tmp_path: Path) -> None:
