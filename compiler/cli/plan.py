@@ -183,7 +183,11 @@ def _edited(root: Path, asked: _Asked) -> None:
 
 
 def _approve(root: Path, asked: _Asked) -> None:
-    if len(asked.names) != 1 or not asked.approvals or asked.why is None:
+    if not asked.approvals:
+        raise click.UsageError("--because TEXT is the reason of an --approve NNNN.STEP or an --edited NNNN.")
+    if asked.why is None:
+        raise click.UsageError("--approve needs the reason, which stands in the file: --because TEXT.")
+    if len(asked.names) != 1:
         raise click.UsageError(
             "Approve steps of one dataset at a time: NAME --approve NNNN.STEP --because TEXT."
         )

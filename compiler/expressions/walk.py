@@ -27,6 +27,7 @@ from compiler.expressions.allowed import (
 )
 from compiler.expressions.kinds import LITERAL as _LITERAL
 from compiler.expressions.moments import NO_COMPARISON, computed, require_fixed, require_one_type, shown
+from compiler.expressions.operands import require_computable
 from compiler.expressions.parse import ExpressionRefused
 from compiler.suggest import fix_for, quoted
 
@@ -143,6 +144,7 @@ class _Walk:
         types = self.all(operands)
         if kind in {A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}:
             types = [found and found.removesuffix("[]") for found in types]
+        require_computable(node, name)
         if kind in _OPERATOR_KINDS:
             _require_match(node, kinds.mismatch(name, types, _texts(operands, types)))
         elif kind in _ALIKE_KINDS:
@@ -164,7 +166,10 @@ class _Walk:
         _require_match(node, kinds.alike(types, _texts(operands, types)))
         require_one_type(node, operands, types)
         known = [found for found in types if found not in {_LITERAL, None}]
-        return known[0] if known and not isinstance(node, ast.A_ArrayExpr) else None
+        if isinstance(node, ast.A_ArrayExpr):
+            return None
+        # Of literals alone, even of one that reads true, Postgres makes a text.
+        return known[0] if known else ("text" if None not in types else None)
 
     def call(self, node: Any) -> str | None:
         names = [name.sval for name in node.funcname]

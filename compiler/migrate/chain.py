@@ -19,7 +19,7 @@ from compiler.migrate import files, history, renames, table_json
 from compiler.migrate.approve import approval_findings
 from compiler.migrate.difference import table_differences
 from compiler.migrate.fork import fork_findings
-from compiler.migrate.generations import MANIFEST, backwards
+from compiler.migrate.generations import MANIFEST, backwards, registered_otherwise
 from compiler.migrate.history import HistoryEntry, read_history
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile
 from compiler.migrate.refusals import refusals
@@ -83,6 +83,7 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
         yield _missing(dataset, folder)
     else:
         yield from _behind(found.chain, table, folder)
+        yield from registered_otherwise(dataset, found.chain, folder)
         yield from approval_findings(found.chain)
         hints = renames.stale(found.chain, renames.wanted(dataset, found.chain))
         yield from (

@@ -29,6 +29,7 @@ from compiler.record.aliases import alias_cycles
 from compiler.record.bundle import Bundle, bundle, without_annotations
 from compiler.record.checks import checks_of, sink_only
 from compiler.record.columns import Source, collisions, platform_column, record_column, stray_findings
+from compiler.record.contradictions import contradictions
 from compiler.record.dialects import DIALECT_2020_12, DRAFT_2020_12
 from compiler.record.documents import Document, Documents, declared_dialect
 from compiler.record.domain import JSON_DEFINITION, json_definition, limits
@@ -164,6 +165,7 @@ def _with_columns(manifest: RawManifest, bundled: Bundle, findings: tuple[Findin
     found = list(findings)
     keeps_record = any(given.get("from") == Platform.RECORD for given in options.values())
     found.extend(object_findings(bundled, record, keeps_record=keeps_record))
+    found.extend(contradictions(record.members))
     sources = []
     for member in record.members:
         source, said = record_column(member, options.get(member.name, {}), classification, bundled)

@@ -13,10 +13,25 @@ from compiler.record.places import Place
 from compiler.suggest import fix_for, quoted
 from compiler.table import type_name
 
+_MOST_COLUMNS = 1600
+_OWN_COLUMNS = 3  # sluice_sent_at, sluice_message_id, sluice_position
+
 
 def record_and_columns(manifest: RawManifest) -> Iterable[Finding]:
     """The record schema is valid, closed and storable, and each column is named, typed and defaulted well."""
     return analyse(manifest).findings
+
+
+def narrow(manifest: RawManifest) -> Iterator[Finding]:
+    """A table has at most 1,600 columns (MaxHeapAttributeNumber); those that were dropped count too."""
+    columns = _columns(manifest)
+    if columns is not None and len(columns) + _OWN_COLUMNS > _MOST_COLUMNS:
+        yield Place(("record",)).error(
+            "too-many-columns",
+            f"The table would have {len(columns):,} columns; Postgres takes {_MOST_COLUMNS:,}, of which the platform may need "
+            f"{_OWN_COLUMNS}.",
+            "Gather properties in an object: it is one jsonb column.",
+        )
 
 
 def key(manifest: RawManifest) -> Iterator[Finding]:
@@ -234,6 +249,7 @@ def _unknown(pointer: Pointer, name: str, columns: Mapping[str, Column]) -> Find
 
 RECORD_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
     record_and_columns,
+    narrow,
     key,
     on_conflict,
     indexes,

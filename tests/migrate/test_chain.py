@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -86,6 +87,13 @@ def test_a_version_never_goes_back(folder):
     (finding,) = chain_findings(alert_events(), folder)
     assert (finding.rule, finding.pointer) == ("version-backwards", ("version",))
     assert "Version 3 of alert_events has migrations already; 1 is behind it." in finding.message
+
+
+def test_a_uuid_never_changes(folder):
+    other = replace(alert_events(), uuid=UUID("00000000-0000-4000-8000-000000000000"))
+    (finding,) = chain_findings(other, folder)
+    assert (finding.rule, finding.pointer) == ("uuid-changed", ("uuid",))
+    assert finding.fix.startswith(f'Set "uuid" to "{alert_events().uuid}".')
 
 
 @pytest.mark.parametrize("name", ["0002_odd.sql", "history.json", "chain.lock", "table.json"])

@@ -199,8 +199,8 @@ def test_a_hazard_is_approved_before_it_is_applied(project, fresh_database, name
     ("arguments", "says"),
     [
         (["--approve", "0001.1", "--because", "x"], "Approve steps of one dataset at a time"),
-        (["alert_events", "--approve", "0001.1"], "Approve steps of one dataset at a time"),
-        (["alert_events", "--because", "x"], "Approve steps of one dataset at a time"),
+        (["alert_events", "--approve", "0001.1"], "--approve needs the reason"),
+        (["alert_events", "--because", "x"], "--because TEXT is the reason of an --approve"),
         (["alert_events", "--approve", "first", "--because", "x"], "A step is named by its file's number"),
         (["alert_events", "--approve", "0001.1", "--because", "x"], "has no hazard to approve"),
         (["alert_events", "--approve", "0001.99", "--because", "x"], "There is no step 0001.99"),
