@@ -26,7 +26,7 @@ def samples() -> dict[str, str]:
     """Each sample by name. Takes some seconds: servers, locks that are waited for, a process that is killed."""
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder, world(Path(folder).resolve()) as here:
-        for chapter in (_grow, _lock, _revert, _rows, _by_hand, _fork):
+        for chapter in (_records, _grow, _lock, _revert, _rows, _by_hand, _fork):
             found |= chapter(here)
     return found
 
@@ -38,6 +38,23 @@ def page(text: str, found: Mapping[str, str]) -> str:
 
 def _column(name: str, **keywords: Any) -> Any:
     return lambda manifest: manifest["record"]["properties"].update({name: {"type": "string", **keywords}})
+
+
+def _records(here: World) -> dict[str, str]:
+    """An enum that loses a word, and one that gains one; both taken back."""
+    found = {}
+    for name, words, how in (
+        ("refused", ["warning", "critical"], ()),
+        ("admitted", ["info", "warning", "critical", "page"], ("--check", "--format", "markdown")),
+    ):
+        here.edit(_severity(words))
+        found[name] = here.sluice("plan", *how, NAME)
+        here.git("checkout", ".")
+    return found
+
+
+def _severity(words: list[str]) -> Any:
+    return lambda manifest: manifest["record"]["properties"]["severity"].update(enum=words)
 
 
 def _grow(here: World) -> dict[str, str]:
