@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.sink import report
 from bench.sink.contenders import CONTENDERS, OURS, Contender
 from bench.sink.measure import Drain, Idle, Latency, Load, drain, idle, latency
+from bench.sink.profiling import profile
 from bench.sink.world import World, running_world
 from bench.sqs.ceiling import ceiling
 from bench.sqs.client import Server, running_server
@@ -37,7 +38,12 @@ def main() -> None:
         print(ceiling(server, 3_000, 100))
         with running_world(Path(folder)) as world:
             for load in _loads(arguments):
+                if arguments.profile:
+                    profile(world, server, load, arguments.top)
+                    continue
                 _drain_all(present, world, server, load, arguments.runs)
+            if arguments.profile:
+                return
             if "latency" in arguments.parts:
                 _latencies(present, world, server, arguments)
             if "idle" in arguments.parts:
@@ -94,6 +100,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=2_000, help="single records a second, for the latency")
     parser.add_argument("--seconds", type=int, default=10, help="how long the paced producer sends")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds of idling")
+    parser.add_argument(
+        "--profile", action="store_true", help="instead: where this sink's CPU goes, by py-spy"
+    )
+    parser.add_argument("--top", type=int, default=25, help="with --profile: lines of each list")
     return parser.parse_args()
 
 

@@ -7,15 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.sink.world import ROOT, World
 from bench.sqs.client import REGION, Server
 from sink_runtime import settings as names
-
-PEERS = ROOT / "bench" / "peers"
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,23 @@ def _peer(module: str) -> Callable[[World, str], list[str]]:
 
 
 OURS = Contender("ours", "this sink", _ours(publishes=False), opens_envelopes=True)
-CONTENDERS = (OURS,)
+CONTENDERS = (
+    OURS,
+    Contender(
+        "mq-bridge", "mq-bridge (Rust)", _peer("mq_bridge_route"), opens_envelopes=False, needs=("mq_bridge",)
+    ),
+    Contender(
+        "redpanda-connect",
+        "Redpanda Connect (Go), in mq-bridge-connect",
+        _peer("connect_route"),
+        opens_envelopes=False,
+        needs=("mq_bridge", "mq_bridge_connect"),
+    ),
+    Contender("boto3-loop", "boto3 and psycopg, ten by ten", _peer("boto3_loop"), opens_envelopes=False),
+)
 
 
-def environment(world: World, server: Server, more: Mapping[str, str]) -> dict[str, str]:
+def environment(world: World, server: Server) -> dict[str, str]:
     """The same for all: AWS' own variables, and the sink's for who reads them."""
     return {
         "PATH": os.environ["PATH"],
@@ -102,7 +113,7 @@ def environment(world: World, server: Server, more: Mapping[str, str]) -> dict[s
         names.DATABASE_SECRET_ARN: f"arn:aws:secretsmanager:{REGION}:123456789012:secret:sink",
         "BENCH_USER": world.user,
         "BENCH_PASSWORD": world.password,
-        **more,
+        **{name: value for name, value in os.environ.items() if name.startswith("BENCH_")},
     }
 
 
@@ -113,7 +124,7 @@ def start(contender: Contender, world: World, server: Server, buffer_format: str
     with log.open("wb") as output:
         process = subprocess.Popen(
             contender.command(world, buffer_format),
-            env=environment(world, server, {}),
+            env=environment(world, server),
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +45,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Drain:
-    """A drained queue: wall seconds from the release to the last delete; CPU seconds of contender, server and Postgres."""
+    """A drained queue: wall seconds from the release to the last delete; CPU seconds of contender, server and Postgres.
+
+    `again` are the rows of messages that came more than once; the rate leaves them out.
+    """
 
     rows: int
     wall: float
@@ -52,12 +57,12 @@ class Drain:
     postgres_cpu: float
     memory: float
     commits: int
-    redelivered: int
+    again: int
 
     @property
     def rate(self) -> float:
         """Rows a second."""
-        return self.rows / self.wall
+        return (self.rows - self.again) / self.wall
 
     @property
     def cpu_each(self) -> float:
@@ -67,32 +72,46 @@ class Drain:
 
 def drain(contender: Contender, world: World, server: Server, load: Load) -> Drain:
     """Start it, let it warm up, release everything at once, and wait until it is committed and deleted."""
+    with draining(contender, world, server, load) as (running, wait):
+        return _timed(running, world, server, load, wait)
+
+
+Wait = Callable[[], dict[str, Any]]
+
+
+@contextmanager
+def draining(
+    contender: Contender, world: World, server: Server, load: Load
+) -> Iterator[tuple[Running, Wait]]:
+    """A contender that is warm, and a queue that holds the load: after `release`, call the function to wait for the end.
+
+    Afterwards every row must be there. Raises SystemExit where one is not.
+    """
     world.empty()
     server.control("forget")
     running = start(contender, world, server, load.buffer_format)
     try:
         first = load.request(WARM_UP, start=load.rows)
         _await_first_receive(running, server)
-        warm = first["messages"]
         _release(server, first)
-        _await_deleted(running, server, warm)
-        return _timed(running, world, server, load, warm)
+        _await_deleted(running, server, first["messages"])
+        server.control("load", **load.request())
+        total = first["messages"] + load.messages
+        yield running, lambda: _await_deleted(running, server, total)
+        if (rows := world.rows()) != total * load.records:
+            raise SystemExit(f"{contender.name} wrote {rows} rows of {total * load.records}")
     finally:
         running.stop()
 
 
-def _timed(running: Running, world: World, server: Server, load: Load, warm: int) -> Drain:
-    server.control("load", **load.request())
+def _timed(running: Running, world: World, server: Server, load: Load, wait: Wait) -> Drain:
     postgres = _backends(world)
     before = (cpu_seconds(running.pid), cpu_seconds(server.pid), _sum(postgres))
     released = server.control("release")["at"]
-    counts = _await_deleted(running, server, warm + load.messages)
+    counts = wait()
     # Backends that came since are counted from their start.
     postgres = _backends(world)
     after = (cpu_seconds(running.pid), cpu_seconds(server.pid), _sum(postgres))
-    expected = (warm + load.messages) * load.records
-    if (rows := world.rows()) != expected:
-        raise SystemExit(f"{running.contender.name} wrote {rows} rows of {expected}")
     own, served, stored = (late - early for late, early in zip(after, before, strict=True))
     return Drain(
         load.rows,
@@ -102,7 +121,7 @@ def _timed(running: Running, world: World, server: Server, load: Load, warm: int
         stored,
         memory_mib(running.pid),
         world.commits(),
-        counts["redelivered"],
+        counts["redelivered"] * load.records,
     )
 
 
@@ -177,7 +196,7 @@ def _await_deleted(running: Running, server: Server, messages: int) -> dict[str,
     return _await(running, server, lambda found: found["deleted"] >= messages)
 
 
-def _await(running: Running, server: Server, condition: Any) -> dict[str, Any]:
+def _await(running: Running, server: Server, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     ends = time.monotonic() + LONGEST_SECONDS
     while not condition(counts := server.counts()):
         running.require_alive()

@@ -28,7 +28,7 @@ def _drain(name: str, runs: Sequence[Drain], mine: Sequence[Drain] | None) -> st
     return (
         f"{name:18}{max(rates):12,.0f}{statistics.median(rates):10,.0f}{min(costs):12.1f}{statistics.median(costs):8.1f}"
         f"{ratio}{cost_ratio}{max(run.memory for run in runs):6.0f}{fastest.rows / fastest.commits:13,.0f}"
-        f"{sum(run.redelivered for run in runs):7}"
+        f"{sum(run.again for run in runs):7}"
         f"{fastest.postgres_cpu / fastest.rows * 1e6:13.1f}{fastest.server_cpu / fastest.rows * 1e6:11.1f}"
     )
 

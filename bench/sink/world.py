@@ -99,4 +99,6 @@ def running_world(folder: Path) -> Iterator[World]:
         bring_up(address.conninfo(), dataset)
         with psycopg.connect(**address.conninfo(), autocommit=True) as admin:
             admin.execute("SET client_min_messages = warning")
+            # mq-bridge has no DO NOTHING, and DO UPDATE needs the right to it.
+            admin.execute(sql.SQL("GRANT UPDATE ON {} TO {}").format(TABLE, sql.Identifier(login(dataset))))
             yield World(address, admin, dataset, folder)

@@ -26,22 +26,21 @@ class Waiting:
     """Receives that wait for messages, first come first served."""
 
     def __init__(self) -> None:
-        self._by_queue: dict[int, deque[tuple[Wait, Connection, asyncio.TimerHandle]]] = {}
+        self._by_queue: dict[int, deque[tuple[Wait, Connection, int]]] = {}
 
     def add(self, wait: Wait, connection: Connection) -> None:
         """Answer with messages as soon as `serve` finds some, or empty when the time is over."""
-        timer = asyncio.get_running_loop().call_later(wait.seconds, connection.reply_late, b"{}")
-        self._by_queue.setdefault(id(wait.queue), deque()).append((wait, connection, timer))
+        number = connection.begin_waiting()
+        asyncio.get_running_loop().call_later(wait.seconds, connection.reply_late, number, b"{}")
+        self._by_queue.setdefault(id(wait.queue), deque()).append((wait, connection, number))
 
     def serve(self, queue: MemoryQueue) -> None:
         """Give messages to who waits."""
         waiting = self._by_queue.get(id(queue))
         while waiting and queue.ready:
-            wait, connection, timer = waiting.popleft()
-            if connection.is_waiting and not timer.cancelled():
-                answer = wait.answer()
-                timer.cancel()
-                connection.reply_late(answer or b"{}")
+            wait, connection, number = waiting.popleft()
+            if connection.is_waiting(number):
+                connection.reply_late(number, wait.answer() or b"{}")
 
 
 class Connection(asyncio.Protocol):
@@ -53,7 +52,8 @@ class Connection(asyncio.Protocol):
         self._control = control
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
-        self.is_waiting = False
+        self._waits = 0
+        self._waiting_for = 0  # the number of the wait that is not answered yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
         """Nobody waits any more."""
-        self.is_waiting = False
+        self._waiting_for = 0
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -97,7 +97,6 @@ class Connection(asyncio.Protocol):
         action = buffer[at : head.index(b"\r", at)].rpartition(b".")[2]
         answer = self._service.answer(action, body)
         if isinstance(answer, Wait):
-            self.is_waiting = True
             self._waiting.add(answer, self)
         elif answer is None:
             self._reply(_UNKNOWN, _UNKNOWN_BODY)
@@ -116,10 +115,20 @@ class Connection(asyncio.Protocol):
         else:
             self._reply(_UNKNOWN, _UNKNOWN_BODY)
 
-    def reply_late(self, answer: bytes) -> None:
-        """The answer to a receive that waited."""
-        if self.is_waiting:
-            self.is_waiting = False
+    def begin_waiting(self) -> int:
+        """The number of a new wait."""
+        self._waits += 1
+        self._waiting_for = self._waits
+        return self._waits
+
+    def is_waiting(self, number: int) -> bool:
+        """Whether this very wait still goes on."""
+        return self._waiting_for == number and self._transport is not None
+
+    def reply_late(self, number: int, answer: bytes) -> None:
+        """The answer to a receive that waited; nothing where it has been answered."""
+        if self.is_waiting(number):
+            self._waiting_for = 0
             self._reply(_OK, answer)
 
     def _reply(self, head: bytes, body: bytes) -> None:

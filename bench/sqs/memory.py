@@ -17,7 +17,11 @@ _SENDER = "AROAEXAMPLEEXAMPLE123:monitor"
 
 @dataclass
 class Counts:
-    """What happened since the last reset. Times are seconds since the epoch; 0 where it has not happened."""
+    """What happened since the last rewind. Times are seconds since the epoch; 0 where it has not happened.
+
+    `last_delete` is of messages that were received once: one that a client lost comes again after its visibility timeout,
+    and should not make the rate of the others look worse.
+    """
 
     receives: int = 0
     empty_receives: int = 0
@@ -115,18 +119,21 @@ class MemoryQueue:
     def _relabel(self, index: int, old: int, new: int) -> None:
         before, after = (_HANDLE.format(index=index, receives=n).encode() for n in (old, new))
         self._bodies[index] = self._bodies[index].replace(before, after, 1)
-        sent = json.loads(b"{" + self._attributes[index][1:-1])["Attributes"]["SentTimestamp"]
+        sent = json.loads(b"{" + self._attributes[index][1:])["Attributes"]["SentTimestamp"]
         self._attributes[index] = _attributes(int(sent) / 1000, new)
 
     def delete(self, handles: Iterable[str]) -> None:
         """Delete by receipt handle, also where its visibility timeout is over."""
-        is_deleted = self._is_deleted
+        is_deleted, receives, counts = self._is_deleted, self._receives, self.counts
+        first = 0
         for handle in handles:
             index = int(handle[4:16])
             if not is_deleted[index]:
                 is_deleted[index] = 1
-                self.counts.deleted += 1
-        self.counts.last_delete = time.time()
+                counts.deleted += 1
+                first += receives[index] == 1
+        if first:
+            counts.last_delete = time.time()
 
     def hide(self, handle: str, seconds: float) -> None:
         """Keep a received message invisible for `seconds` from now; 0 makes it visible."""
