@@ -73,7 +73,7 @@ pages: setup ## Write the documentation pages that follow from the code
 samples: setup ## Write the samples of docs/migrations.md, by running their story on a real Postgres
 	$(BIN)/python -m tools.samples
 
-# dev.txt is solved first, as the superset; the two smaller sets take its versions.
+# dev.txt is solved first, as the superset; the smaller sets take its versions, and so does bench, which comes beside it.
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --no-progress --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url
 
@@ -82,6 +82,7 @@ lock: $(DEV) ## Solve requirements/*.in into hash-pinned *.txt (UPGRADE=1 takes 
 	$(LOCK) $(if $(filter-out 0,$(UPGRADE)),--upgrade) requirements/dev.in -o requirements/dev.txt >/dev/null
 	$(LOCK) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt >/dev/null
 	$(LOCK) -c requirements/dev.txt requirements/sink.in -o requirements/sink.txt >/dev/null
+	$(LOCK) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt >/dev/null
 
 CACHES := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 

@@ -1,11 +1,12 @@
 """The ceiling: COPY on one connection straight into the table, a transaction a batch, no queue, no conflict handling.
 
-The rows are text before the clock starts; prints `rows seconds cpu_seconds` and ends.
+The rows are text before the clock starts; prints seconds, CPU seconds and peak MiB and ends.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from bench.peers import surroundings
+from bench.processes import memory_mib
 from bench.sqs.records import record
 
 _COPY = sql.SQL("COPY {} ({}) FROM STDIN").format(
@@ -40,7 +42,7 @@ def main() -> None:
             with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
                 copy.write(batch)
             connection.commit()
-        print(rows, time.perf_counter() - started, time.process_time() - cpu)
+        print(time.perf_counter() - started, time.process_time() - cpu, memory_mib(os.getpid()))
 
 
 def _line(fields: dict[str, Any]) -> str:

@@ -10,11 +10,12 @@ import argparse
 import os
 import tempfile
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from bench.sink import report
 from bench.sink.contenders import CONTENDERS, OURS, Contender
-from bench.sink.measure import Drain, Idle, Latency, Load, drain, idle, latency
+from bench.sink.measure import Drain, Idle, Latency, Load, copy, drain, idle, latency
 from bench.sink.profiling import profile
 from bench.sink.world import World, running_world
 from bench.sqs.ceiling import ceiling
@@ -64,7 +65,8 @@ def _drain_all(contenders: list[Contender], world: World, server: Server, load: 
     able = [one for one in contenders if load.records == 1 or one.opens_envelopes]
     for _ in range(runs):
         for one in able:
-            done[one.name].append(drain(one, world, server, load))
+            given = replace(load, messages=int(load.messages * one.share))
+            done[one.name].append((drain if one.drains else copy)(one, world, server, given))
     report.drains(load, [one.name for one in able], done, OURS.name)
 
 
@@ -73,7 +75,7 @@ def _latencies(
 ) -> None:
     done: dict[str, list[Latency]] = defaultdict(list)
     for _ in range(max(1, arguments.runs // 2)):
-        for one in contenders:
+        for one in [each for each in contenders if each.drains]:
             done[one.name].append(latency(one, world, server, arguments.rate, arguments.seconds))
     report.latencies(arguments.rate, done)
 

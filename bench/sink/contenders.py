@@ -25,6 +25,8 @@ class Contender:
     command: Callable[[World, str], list[str]]
     opens_envelopes: bool
     needs: tuple[str, ...] = ()
+    share: float = 1.0  # of the load that it is given; the slow would take minutes
+    drains: bool = True  # whether it reads the queue; COPY only writes
 
     @property
     def missing(self) -> list[str]:
@@ -86,7 +88,10 @@ CONTENDERS = (
         opens_envelopes=False,
         needs=("mq_bridge", "mq_bridge_connect"),
     ),
-    Contender("boto3-loop", "boto3 and psycopg, ten by ten", _peer("boto3_loop"), opens_envelopes=False),
+    Contender(
+        "boto3-loop", "boto3 and psycopg, ten by ten", _peer("boto3_loop"), opens_envelopes=False, share=0.1
+    ),
+    Contender("copy", "COPY on one connection", _peer("copy_rows"), opens_envelopes=True, drains=False),
 )
 
 

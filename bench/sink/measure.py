@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.processes import cpu_seconds, memory_mib
-from bench.sink.contenders import Contender, Running, start
-from bench.sink.world import World
+from bench.sink.contenders import Contender, Running, environment, start
+from bench.sink.world import ROOT, World
 from bench.sqs.client import Server
 
 ASK_SECONDS = 0.05
@@ -123,6 +124,17 @@ def _timed(running: Running, world: World, server: Server, load: Load, wait: Wai
         world.commits(),
         counts["redelivered"] * load.records,
     )
+
+
+def copy(contender: Contender, world: World, server: Server, load: Load) -> Drain:
+    """As many rows by COPY; what it prints of itself is what was measured."""
+    world.empty()
+    command = [*contender.command(world, load.buffer_format), str(load.rows)]
+    answer = subprocess.run(
+        command, env=environment(world, server), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    wall, cpu, memory = map(float, answer.stdout.split())
+    return Drain(load.rows, wall, cpu, 0.0, 0.0, memory, world.commits(), 0)
 
 
 @dataclass(frozen=True)

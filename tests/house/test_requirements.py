@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-SETS = ("sink", "runtime", "dev")
+SETS = ("sink", "runtime", "dev", "bench")
 
 
 def canonical(name: str) -> str:
@@ -74,6 +74,11 @@ def test_every_direct_dependency_is_explained(name: str) -> None:
     }
     assert explained.keys() == direct(name)
     assert all(explained.values())
+
+
+def test_bench_beside_dev_replaces_nothing() -> None:
+    bench, dev = versions("bench"), versions("dev")
+    assert {name: bench[name] for name in bench.keys() & dev.keys()}.items() <= dev.items()
 
 
 def test_the_build_backend_is_in_the_lock() -> None:
