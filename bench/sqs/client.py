@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Self
 
 REGION = "eu-central-1"
@@ -21,6 +21,10 @@ class Server:
         self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
         self._wire = BareClient(port)
+
+    def close(self) -> None:
+        """End the control connection; the process goes on."""
+        self._wire.close()
 
     def queue_url(self, name: str) -> str:
         """A queue's URL; any name will do."""
@@ -62,6 +66,10 @@ class BareClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
         self._socket.close()
 
 
@@ -82,6 +90,7 @@ def running_server() -> Iterator[Server]:
     with subprocess.Popen([sys.executable, "-m", "bench.sqs"], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            yield Server(process, int(process.stdout.readline()))
+            with closing(Server(process, int(process.stdout.readline()))) as server:
+                yield server
         finally:
             process.terminate()
