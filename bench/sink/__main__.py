@@ -1,13 +1,16 @@
 """`python -m bench.sink`: rows a second, CPU a row, latency and memory of this sink and of its peers.
 
---only NAME ...     which contenders
---runs N            repetitions, interleaved: every contender once, then every contender again
+The contenders meet the same queue server (`bench.sqs`), whose own ceiling is printed first, the same table, made by
+`datasets/alert_events`' migration on a Postgres that syncs its commits to disk, and the same messages. Runs are interleaved:
+every contender once, then every contender again. Peers come from requirements/bench.txt.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
 from collections import defaultdict
 from dataclasses import replace
@@ -33,6 +36,7 @@ def main() -> None:
             print(f"{one.name}: left out, {' and '.join(one.missing)} not installed (requirements/bench.txt)")
     present = [one for one in chosen if not one.missing]
     print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process that was started is ended
     with tempfile.TemporaryDirectory() as folder, running_server() as server:
         Path(folder).chmod(0o755)
         print(ceiling(server, 50_000, 1))
@@ -67,6 +71,7 @@ def _drain_all(contenders: list[Contender], world: World, server: Server, load: 
         for one in able:
             given = replace(load, messages=int(load.messages * one.share))
             done[one.name].append((drain if one.drains else copy)(one, world, server, given))
+            report.progress(load, one.name, done[one.name][-1])
     report.drains(load, [one.name for one in able], done, OURS.name)
 
 

@@ -170,9 +170,13 @@ def latency(contender: Contender, world: World, server: Server, rate: int, secon
 
 @dataclass(frozen=True)
 class Idle:
-    """Seconds from process start to the first receive; then CPU as a share of one processor, and MiB resident."""
+    """Seconds from process start to the first receive, and CPU seconds of them, which a busy machine stretches less.
+
+    Then with nothing to do: CPU as a share of one processor, and MiB resident.
+    """
 
     start: float
+    start_cpu: float
     cpu_share: float
     memory: float
 
@@ -184,12 +188,12 @@ def idle(contender: Contender, world: World, server: Server, seconds: float) -> 
     started = time.time()
     running = start(contender, world, server, "record")
     try:
-        first = _await_first_receive(running, server) - started
+        first, cpu = _await_first_receive(running, server) - started, cpu_seconds(running.pid)
         time.sleep(1)
         before = cpu_seconds(running.pid)
         time.sleep(seconds)
         share = (cpu_seconds(running.pid) - before) / max(seconds, 1e-9)
-        return Idle(first, share, memory_mib(running.pid, "VmRSS"))
+        return Idle(first, cpu, share, memory_mib(running.pid, "VmRSS"))
     finally:
         running.stop()
 

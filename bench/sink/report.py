@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 
+from bench.sink import goals
 from bench.sink.measure import Drain, Idle, Latency, Load
+
+
+def progress(load: Load, name: str, run: Drain) -> None:
+    """One run, at once, for who watches; the table comes when all are done."""
+    text = f"  {load.title}, {name}: {run.rate:,.0f} rows/s, {run.cpu_each:.1f} us CPU a row\n"
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def drains(load: Load, names: Sequence[str], done: Mapping[str, Sequence[Drain]], ours: str) -> None:
@@ -18,6 +27,8 @@ def drains(load: Load, names: Sequence[str], done: Mapping[str, Sequence[Drain]]
     mine = done.get(ours)
     for name in names:
         print(_drain(name, done[name], mine))
+    for goal in goals.of_drains(load, done, ours):
+        print(goal)
 
 
 def _drain(name: str, runs: Sequence[Drain], mine: Sequence[Drain] | None) -> str:
@@ -46,6 +57,8 @@ def idles(done: Mapping[str, Idle]) -> None:
     """With nothing to do."""
     for name, found in done.items():
         print(
-            f"\n{name}: first receive {found.start:.2f} s after the start; idle {found.cpu_share:.2%} of a processor, "
-            f"{found.memory:.0f} MiB resident"
+            f"\n{name}: first receive {found.start:.2f} s after the start, {found.start_cpu:.2f} s of CPU; "
+            f"idle {found.cpu_share:.2%} of a processor, {found.memory:.0f} MiB resident"
         )
+        for goal in goals.of_idle(found):
+            print(goal)
