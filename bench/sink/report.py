@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,15 @@ def progress(load: Load, name: str, run: Drain) -> None:
 
 
 def drains(load: Load, names: Sequence[str], done: Mapping[str, Sequence[Drain]], ours: str) -> None:
-    """One line a contender; the ratios are of this sink to the peer, best to best."""
-    print(f"\n{load.title}: {load.messages:,} messages, {load.rows:,} rows")
+    """One line a contender. Ratios are of this sink to the peer: best to best, and the median of the rounds, since what
+    else the machine does comes and goes over minutes, and the runs of a round are neighbours.
+    """
     print(
-        f"{'':18}{'rows/s best':>12}{'median':>10}{'CPU us/row':>12}{'median':>8}{'ratio':>8}{'CPU ratio':>11}"
-        f"{'MiB':>6}{'rows/commit':>13}{'again':>7}{'Postgres us':>13}{'server us':>11}"
+        f"\n{load.title}: {load.messages:,} messages, {load.rows:,} rows; load average {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"{'':18}{'rows/s best':>12}{'median':>10}{'CPU us/row':>12}{'median':>8}{'ratio':>8}{'by round':>10}{'CPU ratio':>11}"
+        f"{'MiB':>6}{'rows/commit':>13}{'again':>7}{'Postgres us':>13}{'server us':>11}{'all us':>8}"
     )
     mine = done.get(ours)
     for name in names:
@@ -34,13 +39,18 @@ def drains(load: Load, names: Sequence[str], done: Mapping[str, Sequence[Drain]]
 def _drain(name: str, runs: Sequence[Drain], mine: Sequence[Drain] | None) -> str:
     rates, costs = [run.rate for run in runs], [run.cpu_each for run in runs]
     fastest = max(runs, key=lambda run: run.rate)
-    ratio = f"{max(run.rate for run in mine) / max(rates):8.2f}" if mine else f"{'':8}"
+    ratio = (
+        f"{max(run.rate for run in mine) / max(rates):8.2f}{goals.by_round(mine, runs):10.2f}"
+        if mine
+        else " " * 18
+    )
     cost_ratio = f"{min(run.cpu_each for run in mine) / max(min(costs), 0.01):11.2f}" if mine else f"{'':11}"
     return (
         f"{name:18}{max(rates):12,.0f}{statistics.median(rates):10,.0f}{min(costs):12.1f}{statistics.median(costs):8.1f}"
         f"{ratio}{cost_ratio}{max(run.memory for run in runs):6.0f}{fastest.rows / fastest.commits:13,.0f}"
         f"{sum(run.again for run in runs):7}"
         f"{fastest.postgres_cpu / fastest.rows * 1e6:13.1f}{fastest.server_cpu / fastest.rows * 1e6:11.1f}"
+        f"{(fastest.cpu + fastest.postgres_cpu + fastest.server_cpu) / fastest.rows * 1e6:8.1f}"
     )
 
 
