@@ -83,6 +83,7 @@ lock: $(DEV) ## Solve requirements/*.in into hash-pinned *.txt (UPGRADE=1 takes 
 	$(LOCK) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt >/dev/null
 	$(LOCK) -c requirements/dev.txt requirements/sink.in -o requirements/sink.txt >/dev/null
 	$(LOCK) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt >/dev/null
+	$(LOCK) $(if $(filter-out 0,$(UPGRADE)),--upgrade) requirements/second_sqs.in -o requirements/second_sqs.txt >/dev/null
 
 CACHES := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 

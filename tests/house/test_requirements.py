@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-SETS = ("sink", "runtime", "dev", "bench")
+SETS = ("sink", "runtime", "dev", "bench", "second_sqs")
 
 
 def canonical(name: str) -> str:
