@@ -10,6 +10,8 @@ import contextlib
 import http.client
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,13 +51,17 @@ class Answer:
 
 @dataclass
 class Call:
-    """One call of the sink. `request` is its JSON body; `answer` is what the sink was told, None where nothing."""
+    """One call of the sink. `request` is its JSON body; `answer` is what the sink was told, None where nothing.
+
+    `ended` is None while the call is under way; both times are of the monotonic clock.
+    """
 
     action: str
     request: dict[str, Any]
     forward: Callable[..., Answer]
     answer: Answer | None = None
-    done: bool = False
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     def entries(self) -> list[dict[str, Any]]:
         return self.request.get("Entries", [])
@@ -137,6 +143,10 @@ class AwsProxy:
             self._rules.insert(0, rule)
         return rule
 
+    def in_turn(self, action: str, *behaviours: Behaviour) -> list[Rule]:
+        """Treat the action's next calls so, one after the other."""
+        return [self.on(action, behaviour, times=1) for behaviour in reversed(behaviours)][::-1]
+
     def hold(self, action: str, *, after: bool = False) -> Hold:
         """Stop the action's next call, before or `after` the server did it."""
         hold = Hold(after)
@@ -151,6 +161,11 @@ class AwsProxy:
         """The MessageIds that the sink was given, in order, each as often as it was."""
         return [message["MessageId"] for call in self.of("ReceiveMessage") for message in call.messages()]
 
+    def extended(self) -> Counter[str]:
+        """How often the sink asked to keep a message hidden, by receipt."""
+        entries = (one for call in self.of("ChangeMessageVisibilityBatch") for one in call.entries())
+        return Counter(one["ReceiptHandle"] for one in entries if int(one["VisibilityTimeout"]) > 0)
+
     def handle(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer | None:
         action, request = _read(method, headers, body)
         call = Call(action, request, partial(self._forward, method, path, headers, body))
@@ -164,7 +179,7 @@ class AwsProxy:
         else:
             call.answer = rule.behaviour(call)
             rule.used += 1
-        call.done = True
+        call.ended = time.monotonic()
         return call.answer
 
     def _forward(
