@@ -25,7 +25,7 @@ from tests.sink.store import Store, bring_up, settings_of
 from tests.support.emulator import Role
 from tests.support.proxies.aws import AwsProxy
 from tests.support.proxies.postgres import PostgresProxy
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_SECONDS, until
 
 DATASET = "monitoring_events"  # its key is the message's identity, so what is written twice shows
 
@@ -82,8 +82,8 @@ class Rig:
         sink.process.kill()
         sink.process.wait()
 
-    def until(self, condition: Callable[[], bool]) -> None:
-        until(condition, self.tell)
+    def until(self, condition: Callable[[], bool], seconds: float = LONGEST_SECONDS) -> None:
+        until(condition, self.tell, seconds)
 
     def await_waiting(self, sink: Sink, dependency: str, lines: int = 1) -> None:
         """Wait until the sink has said so often that it waits for something."""

@@ -43,7 +43,6 @@ def test_09_a_dead_letter_that_cannot_be_sent_keeps_its_source(rig: MakeRig) -> 
     one.start()
     for failure in failures:
         failure.await_used(tell=one.tell)
-        assert sum(one.deployment.counts(one.deployment.buffer)) == 1
     one.deployment.await_drained()
     [letter] = one.letters(1)
     assert json.loads(letter["Body"])["records"] == [{"service": "bad"}]
