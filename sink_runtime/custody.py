@@ -49,8 +49,9 @@ class Custody:
         with self._lock:
             self._reserved -= self.receive_bytes
             for message in messages:
+                if message.receipt not in self._held:  # one delivery may be told of twice
+                    self._bytes += len(message.body)
                 self._held[message.receipt] = _Held(message, due)
-                self._bytes += len(message.body)
             self._tell_room()
 
     def release(self, messages: Iterable[Received]) -> None:
