@@ -78,9 +78,10 @@ class Rig:
         return sink
 
     def kill(self, sink: Sink) -> None:
-        """SIGKILL: it has no time for anything."""
+        """SIGKILL: it has no time for anything. The time that others would wait for its publisher's lease passes."""
         sink.process.kill()
         sink.process.wait()
+        self.store.execute("UPDATE sluice.dataset_heads SET lease_until = now() WHERE publisher IS NOT NULL")
 
     def until(self, condition: Callable[[], bool], seconds: float = LONGEST_SECONDS) -> None:
         until(condition, self.tell, seconds)

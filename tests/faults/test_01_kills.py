@@ -16,8 +16,8 @@ VISIBILITY_SECONDS = 2
 def _between_receive_and_write(rig: Rig, sink: Sink) -> None:
     """What it received waits for its first statement to be answered."""
     rig.postgres.stall()
-    rig.send("received")
     received = len(rig.aws.received())
+    rig.send("received")
     rig.until(lambda: len(rig.aws.received()) > received)
     rig.kill(sink)
     rig.postgres.flow()

@@ -12,7 +12,7 @@ from tests.faults.rig import DATASET, Rig
 from tests.faults.servers import MakeRig, both_servers
 from tests.sink import datasets
 from tests.sink.messages import Message, account, alert, monitored
-from tests.support.proxies.behaviours import fail_entries
+from tests.support.proxies.behaviours import come_back_sooner, fail_entries
 
 ANYTHING: dict[str, Any] = {"type": "object"}  # an effective schema that leaves every rule to the table
 MAX_BODY = 1_040_384
@@ -77,6 +77,7 @@ def test_05_a_poison_message_takes_none_of_its_batch_mates_to_the_dead_letter_qu
     """No letter of it can be sent, so that it comes again and again until SQS moves it: it, and nothing else."""
     one = rig(datasets.monitoring_events(), visibility_timeout_seconds=1, max_receive_count=5)
     one.aws.on("SendMessageBatch", fail_entries("InvalidMessageContents", at_fault=True))
+    one.aws.on("ChangeMessageVisibilityBatch", come_back_sooner)
     sink = one.start_ready()
     poison = json.dumps({"dataset": DATASET, "records": [{"service": "poison"}]})
     one.send_body(poison)
@@ -173,6 +174,7 @@ def test_27_what_once_failed_is_written_when_it_can_be(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events(), visibility_timeout_seconds=1)
     one.add_trigger("IF new.service = 'late' THEN RAISE EXCEPTION 'not yet'; END IF")
     rule = one.aws.on("SendMessageBatch", fail_entries("InvalidMessageContents", at_fault=True))
+    one.aws.on("ChangeMessageVisibilityBatch", come_back_sooner)
     sink = one.start_ready()
     one.send("early", "late", together=2)
     one.until(lambda: len(sink.events("dead letter refused")) >= 2)
@@ -184,7 +186,10 @@ def test_27_what_once_failed_is_written_when_it_can_be(rig: MakeRig) -> None:
 
 def _padded(one: Rig, service: str, **more: Any) -> str:
     """A body of just the size that the buffer takes."""
-    envelope = {"dataset": DATASET, "records": [monitored(service, labels={"pad": ""}, **more)]}
+    envelope: dict[str, Any] = {
+        "dataset": DATASET,
+        "records": [monitored(service, labels={"pad": ""}, **more)],
+    }
     pad = "x" * (one.store.plan.max_message_bytes - len(json.dumps(envelope)))
     envelope["records"][0]["labels"]["pad"] = pad
     return json.dumps(envelope)

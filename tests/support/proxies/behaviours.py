@@ -68,3 +68,9 @@ def deliver_twice(call: Call) -> Answer:
 def deliver_nothing(call: Call) -> Answer:
     """An empty receive, at once."""
     return Answer(200, b"{}")
+
+
+def come_back_sooner(call: Call) -> Answer:
+    """Time passes faster: what is hidden for many seconds is hidden for one."""
+    entries = [one | {"VisibilityTimeout": min(1, int(one["VisibilityTimeout"]))} for one in call.entries()]
+    return call.forward(request=call.request | {"Entries": entries})
