@@ -186,6 +186,11 @@ class Rig:
             " AND application_name LIKE 'sluice sink%'"
         )
 
+    def has_ended(self, sink: Sink) -> bool:
+        """Whether the process is gone, whatever it waits for in Postgres; its sessions are ended until it is."""
+        self.end_sessions()
+        return sink.process.poll() is not None
+
     def is_blocked(self) -> bool:
         """Whether a sink waits for a lock."""
         query = (

@@ -64,6 +64,7 @@ class Link:
     logged_in: bool = False
     asked: bool = False
     commits: set[bytes] = field(default_factory=set)  # names of prepared statements that are a COMMIT
+    stranded: threading.Event = field(default_factory=threading.Event)
 
     def cut(self) -> None:
         for end in (self.client, self.server):
@@ -134,6 +135,12 @@ class PostgresProxy:
     def flow(self) -> None:
         self._flowing.set()
 
+    def strand(self) -> None:
+        """Keep the connections that there are open for good and pass nothing more on; new ones work."""
+        with self._lock:
+            for link in self._links:
+                link.stranded.set()
+
     def cut_at(self, place: Place, times: int = 1) -> Trap:
         """Break the next connections that come to a place."""
         return self._set(Trap(place, times, holds=False))
@@ -182,7 +189,7 @@ class PostgresProxy:
             buffer += data
             if not started:
                 started, opening, buffer = _opening(link, buffer)
-                self._pass(link.server, opening)
+                self._pass(link, link.server, opening)
             passed = b""
             for frame, rest in _frames(buffer) if started else ():
                 buffer = rest
@@ -192,14 +199,14 @@ class PostgresProxy:
                 self._note(link, frame)
                 if self._springs(link, None, passed, link.server):
                     return
-            self._pass(link.server, passed)
+            self._pass(link, link.server, passed)
 
     def _to_client(self, link: Link) -> None:
         buffer = b""
         while data := link.server.recv(_CHUNK):
             if link.bare_answers and not buffer:
                 link.bare_answers -= 1
-                self._pass(link.client, data)
+                self._pass(link, link.client, data)
                 continue
             buffer += data
             passed = b""
@@ -210,11 +217,11 @@ class PostgresProxy:
                 if self._springs(link, Place.AFTER_COMMIT if committed else None, passed, link.client):
                     return
                 passed += frame
-            self._pass(link.client, passed)
+            self._pass(link, link.client, passed)
 
-    def _pass(self, target: socket.socket, data: bytes) -> None:
+    def _pass(self, link: Link, target: socket.socket, data: bytes) -> None:
         self._flowing.wait(LONGEST_SECONDS)
-        if data:
+        if data and not link.stranded.is_set():
             target.sendall(data)
 
     def _place_of(self, link: Link, frame: bytes) -> Place | None:
@@ -245,7 +252,7 @@ class PostgresProxy:
             if trap is None:
                 return False
             trap.left -= 1
-        self._pass(target, passed)
+        self._pass(link, target, passed)
         trap.spring()
         return True
 
