@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,21 @@ def test_06_an_outage_longer_than_all_receives_sends_nothing_to_the_dead_letter_
 
 def test_32_a_server_that_hangs_sends_nothing_to_the_dead_letter_queue(rig: MakeRig) -> None:
     _outlast(rig, _hanging)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("SLUICE_SLOW_TESTS"), reason="takes a minute: SLUICE_SLOW_TESTS=1 runs it"
+)
+@pytest.mark.xfail(strict=True, reason="the sink waits for ever for the answer to a statement")
+def test_32_a_connection_that_never_answers_again_is_given_up(rig: MakeRig) -> None:
+    """As behind a load balancer after a failover, or of a frozen server: neither its timeout nor keepalives help."""
+    one = rig(datasets.monitoring_events())
+    one.start_ready()
+    one.send("before")
+    one.await_exactly(["before"])
+    one.postgres.strand()
+    one.send("after")
+    one.until(lambda: one.stored() == ["after", "before"], seconds=60.0)
 
 
 def _outlast(rig: MakeRig, outage: Callable) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
+from compiler.emit.queues import DEAD_LETTER_RETENTION_SECONDS
 from tests.faults.rig import DATASET, Rig
 from tests.faults.servers import MakeRig, both_servers
 from tests.sink import datasets
@@ -237,3 +238,9 @@ def test_31_a_dead_letter_has_a_clock_of_its_own_and_tells_when_its_record_was_s
     assert int(letter["Attributes"][stamp]) > sent
     assert origin["sent_at"].endswith(f".{sent % 1000:03d}Z")
     assert origin["message_id"] == held["Messages"][0]["MessageId"]
+
+
+def test_31_a_dead_letter_queue_keeps_for_as_long_as_sqs_can_and_longer_than_any_buffer() -> None:
+    """SQS' own redrive keeps the first clock: what it moves at the buffer's end must have time left."""
+    assert DEAD_LETTER_RETENTION_SECONDS == 14 * 86_400
+    assert datasets.monitoring_events().buffer.retention_days * 86_400 < DEAD_LETTER_RETENTION_SECONDS / 2
