@@ -39,6 +39,19 @@ def test_15_a_backlog_that_takes_longer_than_the_visibility_timeout_drains(rig: 
 
 
 @both_servers
+def test_15_an_answer_that_comes_after_the_visibility_timeout_is_one_row(rig: MakeRig) -> None:
+    """Its receipt is stale by then, and the message is there to be received again."""
+    one = rig(datasets.monitoring_events(), visibility_timeout_seconds=1)
+    held = one.aws.hold("ReceiveMessage", after=True)
+    one.send("a")
+    one.start()
+    held.await_held(one.tell)
+    one.until(lambda: one.deployment.counts(one.deployment.buffer) == (1, 0))
+    held.released.set()
+    one.await_exactly(["a"])
+
+
+@both_servers
 def test_16_messages_that_wait_in_the_sink_do_not_expire_there(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events(), visibility_timeout_seconds=VISIBILITY_SECONDS, batch_records=5)
     one.start_ready()
