@@ -28,7 +28,6 @@ def _envelope(*records: str) -> str:
     return f'{{"dataset": "{DATASET}", "records": [{", ".join(records)}]}}'
 
 
-@both_servers
 def test_02_malformed_json_becomes_a_dead_letter_as_it_came(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events())
     broken = ["not json", '{"dataset": "monitoring_events", "records": [', "[1, 2", '{"a": 1,}']
@@ -108,17 +107,6 @@ def test_11_the_same_key_twice_in_a_batch_is_one_row(rig: MakeRig) -> None:
     assert one.store.rows("id", "tier") == [(1, "b"), (2, "free")]
 
 
-def test_11_the_same_key_twice_in_a_batch_keeps_the_first_where_it_is_to_win(rig: MakeRig) -> None:
-    one = rig(datasets.alert_events())
-    one.deployment.send(
-        Message((alert("a", "info"), alert("a", "critical"), alert("b"))), Message((alert("a", "warning"),))
-    )
-    one.start()
-    one.deployment.await_drained()
-    assert [key for (key,) in one.store.rows("dedupe_key")] == ["a", "b"]
-    assert one.deployment.counts(one.deployment.dead_letter) == (0, 0)
-
-
 def test_12_more_than_65535_values_are_one_commit(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events(), batch_records=20_000)
     services = [f"s{number}" for number in range(14_000)]
@@ -129,7 +117,6 @@ def test_12_more_than_65535_values_are_one_commit(rig: MakeRig) -> None:
     assert one.store.commits("inserted") == [(len(services),)]
 
 
-@both_servers
 def test_13_u0000_is_rejected_and_its_neighbours_are_stored(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events())
     good = (

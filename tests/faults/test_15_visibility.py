@@ -65,7 +65,6 @@ def test_16_messages_that_wait_in_the_sink_do_not_expire_there(rig: MakeRig) -> 
     assert {received[message_id] for message_id in early} == {1}
 
 
-@both_servers
 def test_17_no_heartbeat_comes_after_the_delete(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events(), visibility_timeout_seconds=VISIBILITY_SECONDS)
     one.start_ready()

@@ -76,7 +76,6 @@ def test_36_a_producer_ahead_of_the_plan_is_held_and_not_rejected_at_once(rig: M
     assert one.aws.extended() == {receipt: 1}, "it is put off once, and no heartbeat overwrites that"
 
 
-@both_servers
 def test_36_a_message_of_an_unknown_schema_that_was_held_long_enough_is_rejected_so(rig: MakeRig) -> None:
     one = rig(datasets.monitoring_events())
     one.aws.on("ChangeMessageVisibilityBatch", _come_back_at_once)
