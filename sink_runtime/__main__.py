@@ -1,4 +1,4 @@
-"""`python -m sink_runtime`: read the settings and the plan, put the parts together, and run."""
+"""`python -m sink_runtime`: read the settings and the plan, check the queues, put the parts together, and run."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import traceback
 
 import structlog
 
-from sink_runtime import logs, plans, settings, shutdown
-from sink_runtime.assembly import assemble, sink_version
+from sink_runtime import __version__, exits, logs, plans, settings, shutdown, start
+from sink_runtime.assembly import assemble
 from sink_runtime.aws import Aws
+from sink_runtime.checks import Checks
 from sink_runtime.faults import FatalError
 from sink_runtime.patience import Patience, StoppingError
 from sink_runtime.plan import PlanError
 from sink_runtime.settings import Settings, SettingsError
+from sink_runtime.shared import Shared
+from sink_runtime.watch import Watch
 
 Log = structlog.typing.FilteringBoundLogger
 
-HELP = """exit codes:
-  0  asked to stop (SIGTERM, SIGINT), and the batch in hand was finished or given back
-  1  an error of the sink itself; the log has the traceback
-  2  settings missing or wrong: all of them are named on stderr
-  3  the plan cannot be read, is of another format, or is not the one its name says
-  4  deleting messages is denied: going on would write the same messages for ever
+HELP = f"""exit codes:
+{chr(10).join(f"  {code}  {meaning}" for code, meaning in exits.MEANINGS.items())}
 
-Everything else (Postgres, its catalog, the buffer, the dead-letter queue, credentials) is waited for, and logged as
-"waiting" with the name of what is missing. The addresses come from the environment: """
+Everything else (Postgres, its catalog, the buffer, the dead-letter queue, credentials) is waited for, logged as "waiting"
+with the name of what is missing, and told by /readyz. The addresses come from the environment; docs/sink.md has all
+variables. Required: {", ".join(settings.REQUIRED)}.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,39 +38,61 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sink_runtime",
         description="Write one dataset's buffered records to Postgres, by a compiled plan.",
-        epilog=HELP + ", ".join(settings.REQUIRED) + ".",
+        epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--plan", help=f"file or s3://bucket/key; {settings.PLAN} where it is not given")
+    parser.add_argument("--check", action="store_true", help="only check all that a start needs, a line each")
+    parser.add_argument("--version", action="version", version=__version__)
     options = parser.parse_args(arguments)
     try:
         found = settings.read(os.environ, options.plan)
+        if options.check:
+            return start.report(found, Aws.of(found), _print)
         return _run(found, shutdown.on_signals(), logs.configure(found.log_format))
     except SettingsError as error:
-        return _refuse(str(error), 2)
+        return _refuse(str(error), exits.SETTINGS)
     except PlanError as error:
-        return _refuse(str(error), 3)
+        return _refuse(str(error), exits.PLAN)
     except FatalError as error:
         return _refuse(str(error), error.exit_code)
     except StoppingError:
-        return 0
+        return exits.STOPPED
     except Exception as error:  # noqa: BLE001 - the last edge: told without the message, which may repeat a value
         places = "".join(traceback.format_tb(error.__traceback__))
-        return _refuse(f"{type(error).__name__}\n{places}", 1)
+        return _refuse(f"{type(error).__name__}\n{places}", exits.DEFECT)
 
 
 def _run(found: Settings, stop: threading.Event, log: Log) -> int:
-    patience = Patience(stop, log)
+    watch = Watch(Patience(stop, log))
+    if found.http_port:
+        watch.listen(found.http_host, found.http_port)
+    try:
+        _start(found, watch, stop, log)
+    finally:
+        watch.close()
+    return exits.STOPPED
+
+
+def _start(found: Settings, watch: Watch, stop: threading.Event, log: Log) -> None:
     aws = Aws.of(found)
-    loaded = patience.until(lambda: plans.load(found.plan, aws))
+    loaded = watch.starting.until(lambda: plans.load(found.plan, aws))
     if loaded.plan.publish_events and found.topic_arn is None:
         raise SettingsError(f"{settings.TOPIC_ARN} is not set, and the plan publishes events")
     log = log.bind(dataset=loaded.plan.dataset, version=loaded.plan.version)
-    log.info("started", plan=loaded.sha256, sink=sink_version())
+    log.info("started", plan=loaded.sha256, sink=__version__)
+    patience = watch.starting = Patience(stop, log)  # its lines name the dataset
+    start.wait_for_queues(Checks(found, loaded, aws), patience, log)
+    shared = Shared.of(loaded.plan, loaded.sha256, patience, log)
+    sink = assemble(found, aws, shared)
+    watch.show(sink, shared, __version__)
     _collect_seldom()
-    assemble(found, loaded, aws, Patience(stop, log), log).run()
+    sink.run()
     log.info("stopped")
-    return 0
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _collect_seldom() -> None:

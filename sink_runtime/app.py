@@ -23,12 +23,9 @@ from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.queue import Queue
 from sink_runtime.receiver import Receiver
 from sink_runtime.rejects import Rejects
+from sink_runtime.settings import DEFAULT_DRAIN_SECONDS
 from sink_runtime.shared import Shared
 from sink_runtime.worker import Failures, Worker
-
-# From being asked to stop to the end, whatever hangs; what is not done by then comes again. The service's own stop
-# timeout must be longer.
-DRAIN_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,15 @@ class Parts:
 
 
 class Sink:
-    """One dataset's sink, its parts already made."""
+    """One dataset's sink, its parts already made.
 
-    def __init__(self, parts: Parts, shared: Shared) -> None:
+    `drain_seconds` are from being asked to stop to the end, whatever hangs; what is not done by then comes again.
+    """
+
+    def __init__(self, parts: Parts, shared: Shared, drain_seconds: float = DEFAULT_DRAIN_SECONDS) -> None:
         self._parts = parts
         self._shared = shared
+        self._drain_seconds = drain_seconds
         self._log = shared.log
         self._stop = shared.patience.stop
         self._failures = Failures(self._stop)
@@ -89,7 +90,7 @@ class Sink:
 
     def _end(self) -> None:
         shared = self._shared
-        until = time.monotonic() + DRAIN_SECONDS
+        until = time.monotonic() + self._drain_seconds
         shared.intake.close()
         shared.settlement.to_announce.set()
         self._join([*self._receiver, *self._writers], until)

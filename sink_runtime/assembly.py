@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from importlib.metadata import PackageNotFoundError, version
 
-import structlog
-
+from sink_runtime import __version__
 from sink_runtime.admission import Admission
 from sink_runtime.app import Parts, Sink
 from sink_runtime.aws import Aws
@@ -16,8 +14,6 @@ from sink_runtime.deadletters import DeadLetters
 from sink_runtime.deleter import CALLS, Deleter
 from sink_runtime.events import Publisher
 from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.patience import Patience
-from sink_runtime.plans import Loaded
 from sink_runtime.receiver import RECEIVES, Receiver
 from sink_runtime.rejects import Rejects
 from sink_runtime.session import Session
@@ -28,24 +24,9 @@ from sink_runtime.wire import Wire
 from sink_runtime.writer import Writer
 
 
-def assemble(
-    found: Settings,
-    loaded: Loaded,
-    aws: Aws,
-    patience: Patience,
-    log: structlog.typing.FilteringBoundLogger,
-) -> Sink:
+def assemble(found: Settings, aws: Aws, shared: Shared) -> Sink:
     """The sink from its parts; nothing is connected yet."""
-    shared = Shared.of(loaded.plan, loaded.sha256, patience, log)
-    return Sink(_Assembly(found, aws, shared).parts(), shared)
-
-
-def sink_version() -> str:
-    """The installed version, which dead letters carry."""
-    try:
-        return version("sluice")
-    except PackageNotFoundError:
-        return "unknown"
+    return Sink(_Assembly(found, aws, shared).parts(), shared, found.drain_seconds)
 
 
 class _Assembly:
@@ -80,7 +61,7 @@ class _Assembly:
         return BatchWriter(name, session, writer, self._shared)
 
     def _rejects(self) -> Rejects:
-        letters = DeadLetters(self._plan, self._shared.plan_sha256, sink_version())
+        letters = DeadLetters(self._plan, self._shared.plan_sha256, __version__)
         dead_letter_queue = self._queue(self._settings.dead_letter_url, "dead_letters")
         return Rejects(self._buffer(), dead_letter_queue, letters, self._shared)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sink_runtime.batch import Batch, Part
@@ -28,6 +28,7 @@ class BatchWriter:
         self.session = session
         self._writer = writer
         self._shared = shared
+        self._batches = 0
         shared.gate.close(name, Fault("postgres", "not connected yet"))
 
     def turn(self) -> None:
@@ -40,6 +41,7 @@ class BatchWriter:
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Commit what the deliveries brought, and settle each of them."""
+        self._batches += 1
         refused: dict[str, list[Refused]] = defaultdict(list)
         for part, rejection in self._write(Batch.of(deliveries)):
             refused[part.delivery.message.receipt].append(_refused(part, rejection))
@@ -67,7 +69,7 @@ class BatchWriter:
             self._tell(batch, written, seconds)
             return list(written.refused)
         self._shared.pace.slow_down()
-        self._shared.log.warning("batch halved", records=batch.records, why=written.text)
+        self._shared.log.warning("batch halved", batch=self._batch, records=batch.records, why=written.text)
         if batch.records > 1:
             first, second = batch.halves()
             return self._write(first) + self._write(second)
@@ -87,6 +89,11 @@ class BatchWriter:
             self.session.close()
             raise
 
+    @property
+    def _batch(self) -> str:
+        """The present batch in log lines: its writer, and its number there."""
+        return f"{self.name}/{self._batches}"
+
     def _close_gate(self, fault: Fault) -> None:
         self._shared.gate.close(self.name, fault)
 
@@ -94,16 +101,20 @@ class BatchWriter:
         announced = [commit for commit in written.commits if commit.sequence is not None]
         if announced:
             self._shared.settlement.to_announce.set()
+        inserted, updated, unchanged = written.counts()
+        self._shared.metrics.committed(batch.messages, batch.records - len(written.refused), seconds)
+        self._shared.metrics.wrote(inserted, updated, unchanged)
         self._shared.log.info(
             "batch written",
+            batch=self._batch,
             commit_id=announced[-1].commit_id if announced else None,
             sequence=announced[-1].sequence if announced else None,
             commits=len(announced),
             messages=len(batch.messages),
             records=batch.records - len(written.refused),
-            inserted=sum(commit.inserted for commit in written.commits),
-            updated=sum(commit.updated for commit in written.commits),
-            unchanged=sum(commit.unchanged for commit in written.commits),
+            inserted=inserted,
+            updated=updated,
+            unchanged=unchanged,
             rejected=batch.rejected + len(written.refused),
             ms=round(seconds * 1000),
         )
@@ -113,9 +124,11 @@ class BatchWriter:
         if not refused:
             return
         first = refused[0].rejection
+        reasons = self._shared.metrics.rejected(refused)
         self._shared.log.warning(
             "records rejected",
-            reasons=dict(sorted(Counter(str(one.rejection.reason) for one in refused).items())),
+            batch=self._batch,
+            reasons=dict(sorted(reasons.items())),
             first_text=first.text,
             first_pointer=first.pointer,
             first_sqlstate=first.sqlstate,

@@ -95,6 +95,11 @@ class Custody:
             self._tell_room()
             return left
 
+    def messages(self) -> list[Received]:
+        """What is held at the moment."""
+        with self._lock:
+            return [held.message for held in self._held.values()]
+
     def counts(self) -> tuple[int, int, int]:
         """Messages held, their bytes, and bytes reserved for receives under way."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from sink_runtime.exits import DENIED
 from sink_runtime.faults import FatalError, Fault
 from sink_runtime.patience import StoppingError
 from sink_runtime.queue import Deletes, EntryFailure, Received
@@ -13,7 +14,6 @@ from sink_runtime.wire import QueueFault
 
 CALLS = 4  # at a time
 TURN_SECONDS = 1.0
-DENIED = 4  # exit code: going on would write the same messages again and again
 
 
 class Deleter:
@@ -62,6 +62,7 @@ class Deleter:
             raise FatalError("deleting messages is denied", DENIED)
         if isinstance(answer, Fault):
             return messages
+        self._shared.metrics.deleted(len(messages), len(answer))
         lost = [failure for failure in answer if failure.permanent]
         if lost:  # its handle is stale: the message comes again, and changes nothing
             self._shared.log.warning("message not deleted", messages=len(lost), why=lost[0].code)

@@ -8,7 +8,7 @@ and a topic that is away never keeps records from being written.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import psycopg
@@ -25,6 +25,7 @@ from sink_runtime.shared import Shared
 TYPE = "dev.sluice.dataset.committed.v1"
 LEASE_SECONDS = 30
 IDLE_SECONDS = 5.0  # between two looks at the outbox, where no commit of this sink's own calls earlier
+COUNTED = 1000  # events of the outbox, for the metric; there may be more
 ROWS = 100  # read, and published under one lease, at a time: well within it
 
 _LEASE = """
@@ -36,7 +37,13 @@ _GIVE_BACK = """
 UPDATE sluice.dataset_heads SET publisher = NULL, lease_until = NULL
 WHERE dataset = $1 AND version = $2 AND publisher = $3
 """
-_ANY = "SELECT true FROM sluice.output_commits WHERE dataset = $1 AND version = $2 AND event_published_at IS NULL LIMIT 1"
+# By the index of what is unpublished; counted no further than COUNTED, since an outbox may grow for days.
+_OUTBOX = """
+SELECT count(*), coalesce(extract(epoch FROM now() - min(committed_at)), 0)::double precision FROM (
+  SELECT committed_at FROM sluice.output_commits WHERE dataset = $1 AND version = $2 AND event_published_at IS NULL
+  ORDER BY sequence LIMIT $3
+) AS outbox
+"""
 _UNPUBLISHED = """
 SELECT commit_id::text, sequence, committed_at, plan_sha256, messages, records, inserted, updated, unchanged, rejected,
   first_sent_at, last_sent_at
@@ -67,6 +74,7 @@ class Publisher:
         self._source = f"/sluice/{environment}/{self._plan.dataset}"
         self._to_announce = shared.settlement.to_announce
         self._patience = shared.patience
+        self._metrics = shared.metrics
 
     def turn(self) -> None:
         """Publish what there is, then wait for more. Raises StoppingError where the sink is to end and cannot."""
@@ -102,7 +110,10 @@ class Publisher:
         return self._database.connect() if current is None or current.broken else current
 
     def _has_any(self, connection: Connection) -> bool:
-        return connection.execute(_ANY, [self._plan.dataset, self._plan.version]).fetchone() is not None
+        row = connection.execute(_OUTBOX, [self._plan.dataset, self._plan.version, COUNTED]).fetchone()
+        events, seconds = cast("tuple[int, float]", row)
+        self._metrics.unpublished(events, max(0.0, seconds))
+        return events > 0
 
     def _has_lease(self, connection: Connection) -> bool:
         asked = [self._plan.dataset, self._plan.version, self._instance, LEASE_SECONDS]
@@ -120,6 +131,7 @@ class Publisher:
             self._aws.client("sns").publish(TopicArn=self._topic_arn, Message=body)
         except (BotoCoreError, ClientError) as error:
             raise Fault("topic", code_of(error), alarm=isinstance(error, ClientError)) from error
+        self._metrics.published()
 
 
 def event(row: tuple[Any, ...], plan: SinkPlan, source: str) -> dict[str, Any]:

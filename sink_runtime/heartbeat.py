@@ -42,7 +42,9 @@ class Heartbeat:
             failures = self._queue.hide(due, self._visibility)
         except Fault as fault:
             self._shared.log.warning("visibility not extended", messages=len(due), why=fault.text)
+            self._shared.metrics.extended(len(due), len(due))
             return due
+        self._shared.metrics.extended(len(due), len(failures))
         if failures:
             self._shared.log.warning("visibility not extended", messages=len(failures), why=failures[0].code)
         return [due[failure.index] for failure in failures if not failure.permanent]

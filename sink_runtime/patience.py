@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +19,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from sink_runtime import progress
 from sink_runtime.faults import Fault
 
 FIRST_SECONDS = 0.25
@@ -46,6 +49,8 @@ class Patience:
         self.stop = stop
         self.waiting: dict[str, Fault] = {}
         self._log = log
+        self._waits: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._usual = wait_random_exponential(multiplier=FIRST_SECONDS, max=longest)
         self._alarmed = wait_random_exponential(multiplier=FIRST_SECONDS, max=longest_alarm)
 
@@ -62,6 +67,7 @@ class Patience:
     def _again(self, attempt: Callable[[], T], first: Fault, on_fault: Callable[[Fault], None]) -> T:
         """As `until`, after an attempt that raised `first`."""
         name = threading.current_thread().name
+        began = time.monotonic()
         failed = [first]
 
         def next_attempt() -> T:
@@ -83,13 +89,26 @@ class Patience:
             before_sleep=before_sleep,
         )
         try:
-            return retrying(next_attempt)
+            found = retrying(next_attempt)
         except RetryError as error:
             raise StoppingError from error
         finally:
-            self.waiting.pop(name, None)
+            progress.mark()
+            waited = self.waiting.pop(name, None)
+        if waited:
+            self._log.info(
+                "went on", waited_for=waited.dependency, seconds=round(time.monotonic() - began, 1)
+            )
+        return found
+
+    def waits(self) -> dict[str, int]:
+        """How many attempts failed so far, by dependency."""
+        with self._counting:
+            return dict(self._waits)
 
     def _tell(self, fault: Fault, attempt: int) -> None:
+        with self._counting:
+            self._waits[fault.dependency] += 1
         log = self._log.error if fault.alarm else self._log.warning
         log("waiting", waits_for=fault.dependency, why=fault.text, attempt=attempt)
 

@@ -55,12 +55,12 @@ class Receiver:
         try:
             self._receives.start(wait_seconds)
         except Fault as fault:
-            self._shared.custody.hold(())
+            self._hold(())
             self._recover(fault)
 
     def _take(self, answer: Sequence[Received] | Fault) -> None:
         messages = () if isinstance(answer, Fault) else answer
-        self._shared.custody.hold(messages)
+        self._hold(messages)
         if isinstance(answer, Fault):
             self._recover(answer)
             return
@@ -83,7 +83,7 @@ class Receiver:
         while self._receives.busy:
             for answer in self._receives.finished(TURN_SECONDS):
                 messages = () if isinstance(answer, Fault) else answer
-                self._shared.custody.hold(messages)
+                self._hold(messages)
                 self._shared.intake.put([self._admission.read(message) for message in messages])
         faults = [fault]
 
@@ -108,12 +108,18 @@ class Receiver:
                         raise answer
                     messages = answer
         finally:
-            self._shared.custody.hold(messages)
+            self._hold(messages)
         self._shared.intake.put([self._admission.read(message) for message in messages])
 
     def _end(self) -> None:
         """Hold what the last receives bring, so that it is given back with the rest."""
         while self._receives.busy:
             for answer in self._receives.finished(TURN_SECONDS):
-                self._shared.custody.hold(() if isinstance(answer, Fault) else answer)
+                self._hold(() if isinstance(answer, Fault) else answer)
         raise StoppingError
+
+    def _hold(self, messages: Sequence[Received]) -> None:
+        """Take what a receive brought, if anything, into custody."""
+        self._shared.custody.hold(messages)
+        if messages:
+            self._shared.metrics.received(messages)

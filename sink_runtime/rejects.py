@@ -67,6 +67,7 @@ class Rejects:
         )
         for number, why in unsendable.items():
             message = outcomes[number][0].message
+            self._shared.metrics.letter_refused()
             self._shared.log.error("dead letter refused", message_id=message.message_id, why=why)
             self._put_off([message], backoff_seconds(message.receives), "left to redrive")
 
@@ -81,6 +82,7 @@ class Rejects:
     def _send(self, letters: list[Letter], unsendable: dict[int, str]) -> None:
         """Send letters; what is done with is taken out of the list. Raises QueueFault while some may yet be sent."""
         failures = self._dead_letter_queue.send([letter for _, letter in letters])
+        self._shared.metrics.letters_sent(len(letters) - len(failures))
         unsendable |= {letters[one.index][0]: one.code for one in failures if one.permanent}
         letters[:] = [letters[one.index] for one in failures if not one.permanent]
         if letters:
@@ -92,6 +94,7 @@ class Rejects:
     def _put_off(self, messages: Sequence[Received], seconds: int, why: str) -> None:
         """Hide messages for longer, out of the heartbeat's reach. Where that fails, their visibility timeout does it."""
         self._shared.custody.release(messages)
+        self._shared.metrics.put_off(len(messages), why)
         self._shared.log.warning("messages put off", messages=len(messages), seconds=seconds, why=why)
         try:
             self._buffer.hide(messages, seconds)

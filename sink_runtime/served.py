@@ -44,9 +44,13 @@ SELECT p FROM unnest($2::text[]) AS p WHERE NOT pg_catalog.has_table_privilege($
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One way in which the catalog does not serve the plan; the text names objects, never values."""
+    """One way in which the catalog does not serve the plan; the text names objects, never values.
+
+    `is_grant`: the objects are there, and this login may not use them.
+    """
 
     text: str
+    is_grant: bool = False
 
 
 def mismatches(connection: Connection, plan: SinkPlan) -> tuple[Mismatch, ...]:
@@ -86,14 +90,19 @@ def _key(connection: Connection, plan: SinkPlan, oid: object) -> Iterator[Mismat
 def _grants(connection: Connection, plan: SinkPlan, oid: object) -> Iterator[Mismatch]:
     needed = ["INSERT", "SELECT"] if plan.on_conflict == "ignore" else ["INSERT", "SELECT", "UPDATE"]
     for (privilege,) in connection.execute(_GRANTS, [oid, needed]):
-        yield Mismatch(f"this login lacks {privilege} on {plan.relation_schema}.{plan.relation}")
+        yield Mismatch(
+            f"this login lacks {privilege} on {plan.relation_schema}.{plan.relation}", is_grant=True
+        )
 
 
 def _registration(connection: Connection, plan: SinkPlan) -> Iterator[Mismatch]:
     """The head row, which row-level security shows to the dataset's own writer only."""
     query = "SELECT 1 FROM sluice.dataset_heads WHERE dataset = $1 AND version = $2"
     if connection.execute(query, [plan.dataset, plan.version]).fetchone() is None:
-        yield Mismatch(f"{plan.dataset} v{plan.version} is not registered, or this login is not its writer")
+        yield Mismatch(
+            f"{plan.dataset} v{plan.version} is not registered, or this login is not its writer",
+            is_grant=True,
+        )
 
 
 def _statement(connection: Connection, plan: SinkPlan) -> Iterator[Mismatch]:

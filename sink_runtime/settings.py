@@ -5,11 +5,11 @@ The service resource, `dev/` and the sink use these names and no others. Standar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-ENVIRONMENT = "SLUICE_ENVIRONMENT"  # the environment's name: CloudEvents `source`
-PLAN = "SLUICE_PLAN"  # file path or s3://bucket/key; `--plan` wins
+ENVIRONMENT = "SLUICE_ENVIRONMENT"
+PLAN = "SLUICE_PLAN"
 BUFFER_URL = "SLUICE_BUFFER_URL"
 DEAD_LETTER_URL = "SLUICE_DEAD_LETTER_URL"
 TOPIC_ARN = "SLUICE_TOPIC_ARN"
@@ -17,27 +17,87 @@ DATABASE_HOST = "SLUICE_DATABASE_HOST"
 DATABASE_PORT = "SLUICE_DATABASE_PORT"
 DATABASE_NAME = "SLUICE_DATABASE_NAME"
 DATABASE_SSLMODE = "SLUICE_DATABASE_SSLMODE"
-DATABASE_SECRET_ARN = "SLUICE_DATABASE_SECRET_ARN"  # secret {username, password}
-DATABASE_POOLER = "SLUICE_DATABASE_POOLER"  # "none" (default) or "transaction": one stands before the server
-TRUSTED_SENDERS = (
-    "SLUICE_TRUSTED_SENDERS"  # role ids, comma-separated, whose replayed dead letters are believed
-)
-LOG_FORMAT = "SLUICE_LOG_FORMAT"  # "json" (default) or "human"
+DATABASE_SECRET_ARN = "SLUICE_DATABASE_SECRET_ARN"
+DATABASE_POOLER = "SLUICE_DATABASE_POOLER"
+TRUSTED_SENDERS = "SLUICE_TRUSTED_SENDERS"
+HTTP_HOST = "SLUICE_HTTP_HOST"
+HTTP_PORT = "SLUICE_HTTP_PORT"
+DRAIN_SECONDS = "SLUICE_DRAIN_SECONDS"
+LOG_FORMAT = "SLUICE_LOG_FORMAT"
 # AWS_REGION, AWS_ENDPOINT_URL and the credential chain are AWS' own names, read by boto3 and by us.
 REGION = "AWS_REGION"
 ENDPOINT_URL = "AWS_ENDPOINT_URL"
 
-REQUIRED = (
-    ENVIRONMENT,
-    BUFFER_URL,
-    DEAD_LETTER_URL,
-    DATABASE_HOST,
-    DATABASE_PORT,
-    DATABASE_NAME,
-    DATABASE_SSLMODE,
-    DATABASE_SECRET_ARN,
-    REGION,
+DEFAULT_HTTP_HOST = "127.0.0.1"
+DEFAULT_HTTP_PORT = 9464
+DEFAULT_DRAIN_SECONDS = 45
+LONGEST_DRAIN_SECONDS = 110  # an ECS task is killed 120 s after it was asked to stop, at the latest
+POOLERS = ("none", "transaction")
+LOG_FORMATS = ("json", "human")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: its name, its default (None: it is required), and what it means."""
+
+    name: str
+    default: str | None
+    meaning: str
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable(ENVIRONMENT, None, "The environment's name, in the `source` of update events."),
+    Variable(
+        PLAN,
+        None,
+        "The sink plan: a file, or `s3://bucket/key`. `--plan` wins; one of the two is needed.",
+    ),
+    Variable(BUFFER_URL, None, "URL of the dataset's buffer."),
+    Variable(DEAD_LETTER_URL, None, "URL of its dead-letter queue."),
+    Variable(TOPIC_ARN, "", "ARN of the topic of its update events. Required where the plan publishes them."),
+    Variable(DATABASE_HOST, None, "Host name of Postgres, or of the pooler before it."),
+    Variable(DATABASE_PORT, None, "TCP port there."),
+    Variable(DATABASE_NAME, None, "The database's name."),
+    Variable(DATABASE_SSLMODE, None, "`sslmode` as libpq has it: `verify-full`, but on loopback."),
+    Variable(DATABASE_SECRET_ARN, None, "ARN of the secret with the sink's login, `{username, password}`."),
+    Variable(
+        DATABASE_POOLER,
+        "none",
+        "`transaction`: a transaction pooler stands before the server, so that no session setting and no prepared "
+        "statement may be relied on. `none`: the connection is the server's own.",
+    ),
+    Variable(
+        TRUSTED_SENDERS,
+        "",
+        "Unique ids of IAM roles (`AROA…`) or users, comma-separated, whose dead letters' claims of their first sender "
+        "and instant are believed when they are sent again: the sink's own role and the operator's.",
+    ),
+    Variable(
+        HTTP_PORT,
+        str(DEFAULT_HTTP_PORT),
+        "TCP port of `/metrics`, `/healthz` and `/readyz`; 0: none is served.",
+    ),
+    Variable(
+        HTTP_HOST,
+        DEFAULT_HTTP_HOST,
+        "Address to listen on. Loopback is enough for a container's own health check and for a collector beside it in "
+        "the task; `0.0.0.0` opens it to all that the security group lets in, unauthenticated.",
+    ),
+    Variable(
+        DRAIN_SECONDS,
+        str(DEFAULT_DRAIN_SECONDS),
+        f"From SIGTERM to the end at the latest, 1 to {LONGEST_DRAIN_SECONDS}; what is not done by then comes again. "
+        "The service's stop timeout must be longer.",
+    ),
+    Variable(LOG_FORMAT, "json", "`json`, one object a line, or `human`."),
+    Variable(REGION, None, "The AWS region of queues, topic, bucket and secret."),
+    Variable(
+        ENDPOINT_URL, "", "One endpoint for all of AWS, for emulators. Credentials come by AWS' usual chain."
+    ),
 )
+
+# The plan may come by `--plan` instead.
+REQUIRED = tuple(one.name for one in VARIABLES if one.default is None and one.name != PLAN)
 
 
 class SettingsError(ValueError):
@@ -49,6 +109,7 @@ class Settings:
     """Addresses of one sink. `topic_arn` is None where the dataset publishes no events; ports are TCP ports.
 
     `trusted_senders` are role ids, the first part of a SenderId. `has_pooler`: a transaction pooler stands before Postgres.
+    `http_port` 0: nothing is served.
     """
 
     environment: str
@@ -66,34 +127,55 @@ class Settings:
     log_format: str
     trusted_senders: tuple[str, ...] = ()
     has_pooler: bool = False
+    http_host: str = DEFAULT_HTTP_HOST
+    http_port: int = DEFAULT_HTTP_PORT
+    drain_seconds: int = DEFAULT_DRAIN_SECONDS
 
 
 def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
     """Settings from the environment; `plan` is `--plan`. Raises SettingsError with every problem at once."""
-    missing = [name for name in REQUIRED if not environ.get(name)]
-    if not (plan or environ.get(PLAN)):
-        missing.append(f"{PLAN} (or --plan)")
-    wrong = [] if environ.get(DATABASE_PORT, "0").isdigit() else [f"{DATABASE_PORT} is not a port"]
-    if environ.get(LOG_FORMAT, "json") not in ("json", "human"):
-        wrong.append(f"{LOG_FORMAT} is not json or human")
-    if environ.get(DATABASE_POOLER, "none") not in ("none", "transaction"):
-        wrong.append(f"{DATABASE_POOLER} is not none or transaction")
-    if missing or wrong:
-        raise SettingsError("; ".join([f"{name} is not set" for name in missing] + wrong))
+    defaults = {one.name: one.default for one in VARIABLES if one.default}
+    found = defaults | {name: value for name, value in environ.items() if value}
+    problems = [*_missing(found, plan), *_wrong(found)]
+    if problems:
+        raise SettingsError("; ".join(problems))
     return Settings(
-        environment=environ[ENVIRONMENT],
-        plan=plan or environ[PLAN],
-        buffer_url=environ[BUFFER_URL],
-        dead_letter_url=environ[DEAD_LETTER_URL],
-        topic_arn=environ.get(TOPIC_ARN) or None,
-        database_host=environ[DATABASE_HOST],
-        database_port=int(environ[DATABASE_PORT]),
-        database_name=environ[DATABASE_NAME],
-        database_sslmode=environ[DATABASE_SSLMODE],
-        database_secret_arn=environ[DATABASE_SECRET_ARN],
-        region=environ[REGION],
-        endpoint_url=environ.get(ENDPOINT_URL) or None,
-        log_format=environ.get(LOG_FORMAT, "json"),
-        trusted_senders=tuple(filter(None, map(str.strip, environ.get(TRUSTED_SENDERS, "").split(",")))),
-        has_pooler=environ.get(DATABASE_POOLER) == "transaction",
+        environment=found[ENVIRONMENT],
+        plan=plan or found[PLAN],
+        buffer_url=found[BUFFER_URL],
+        dead_letter_url=found[DEAD_LETTER_URL],
+        topic_arn=found.get(TOPIC_ARN),
+        database_host=found[DATABASE_HOST],
+        database_port=int(found[DATABASE_PORT]),
+        database_name=found[DATABASE_NAME],
+        database_sslmode=found[DATABASE_SSLMODE],
+        database_secret_arn=found[DATABASE_SECRET_ARN],
+        region=found[REGION],
+        endpoint_url=found.get(ENDPOINT_URL),
+        log_format=found[LOG_FORMAT],
+        trusted_senders=tuple(filter(None, map(str.strip, found.get(TRUSTED_SENDERS, "").split(",")))),
+        has_pooler=found[DATABASE_POOLER] == "transaction",
+        http_host=found[HTTP_HOST],
+        http_port=int(found[HTTP_PORT]),
+        drain_seconds=int(found[DRAIN_SECONDS]),
     )
+
+
+def _missing(found: Mapping[str, str], plan: str | None) -> Iterator[str]:
+    yield from (f"{name} is not set" for name in REQUIRED if name not in found)
+    if not (plan or PLAN in found):
+        yield f"{PLAN} (or --plan) is not set"
+
+
+def _wrong(found: Mapping[str, str]) -> Iterator[str]:
+    for name, least, most in (
+        (DATABASE_PORT, 1, 65_535),
+        (HTTP_PORT, 0, 65_535),
+        (DRAIN_SECONDS, 1, LONGEST_DRAIN_SECONDS),
+    ):
+        value = found.get(name, str(most))
+        if not (value.isdecimal() and least <= int(value) <= most):
+            yield f"{name} is not a whole number from {least} to {most}"
+    for name, values in ((LOG_FORMAT, LOG_FORMATS), (DATABASE_POOLER, POOLERS)):
+        if found[name] not in values:
+            yield f"{name} is not {' or '.join(values)}"

@@ -15,6 +15,7 @@ from sink_runtime.delivery import Delivery, Refused
 from sink_runtime.patience import StoppingError
 from sink_runtime.queue import BATCH_ENTRIES, Received
 
+IDLE_SECONDS = 5.0  # without work, until a thread's turn ends, so that health sees that it lives
 _MOST_OUTCOMES = 100  # taken at a time, so that dead letters of several messages share a call
 
 Outcome = tuple[
@@ -44,12 +45,12 @@ class Settlement:
             self._rejects.put(outcome)
 
     def next_delete(self, *, wait: bool) -> list[Received] | None:
-        """Up to ten messages to delete, None where there are none; `wait`s for them, or does not.
+        """Up to ten messages to delete, None where there are none; `wait`s for them up to IDLE_SECONDS.
 
         Raises StoppingError when there will be no more.
         """
         try:
-            messages = self._deletes.get(block=wait)
+            messages = self._deletes.get(block=wait, timeout=IDLE_SECONDS)
         except Empty:
             return None
         if messages is None:
@@ -57,8 +58,11 @@ class Settlement:
         return messages
 
     def next_rejects(self) -> list[Outcome]:
-        """Deliveries with refused records; waits for the first. Raises StoppingError when there will be no more."""
-        first = self._rejects.get()
+        """Deliveries with refused records; none where none came within IDLE_SECONDS. Raises StoppingError at the end."""
+        try:
+            first = self._rejects.get(timeout=IDLE_SECONDS)
+        except Empty:
+            return []
         if first is None:
             raise StoppingError
         found = [first]

@@ -9,6 +9,7 @@ import structlog
 from sink_runtime.custody import Custody
 from sink_runtime.gate import Gate
 from sink_runtime.intake import Intake
+from sink_runtime.metrics import Metrics
 from sink_runtime.pace import Pace
 from sink_runtime.patience import Patience
 from sink_runtime.plan import SinkPlan
@@ -28,6 +29,7 @@ class Shared:
     settlement: Settlement
     patience: Patience
     log: structlog.typing.FilteringBoundLogger
+    metrics: Metrics
 
     @classmethod
     def of(
@@ -45,4 +47,5 @@ class Shared:
             settlement=Settlement(),
             patience=patience,
             log=log,
+            metrics=Metrics(plan.dataset, plan.version),
         )

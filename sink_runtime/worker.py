@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from sink_runtime import progress
 from sink_runtime.patience import StoppingError
 
 
@@ -38,7 +38,6 @@ class Worker:
         self._turn = turn
         self._ending = ending
         self._failures = failures
-        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -57,13 +56,13 @@ class Worker:
 
     @property
     def seconds_in_turn(self) -> float:
-        """How long ago its present turn began."""
-        return time.monotonic() - self._began
+        """How long ago it last got on: its turn began, a statement of it ended, or a wait was over."""
+        return progress.seconds_since(self._thread.ident)
 
     def _run(self) -> None:
         try:
             while not self._ending.is_set():
-                self._began = time.monotonic()
+                progress.mark()
                 self._turn()
         except StoppingError:
             pass

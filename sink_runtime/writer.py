@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from sink_runtime import progress
 from sink_runtime.batch import Batch, Part
 from sink_runtime.database import BEGIN, Connection, Text
 from sink_runtime.errors import Action, DatabaseFault, condition
@@ -45,6 +46,15 @@ class Written:
 
     commits: Sequence[Committed]
     refused: Sequence[tuple[Part, Rejection]]
+
+    def counts(self) -> tuple[int, int, int]:
+        """Records inserted, updated and found unchanged."""
+        commits = self.commits
+        return (
+            sum([commit.inserted for commit in commits]),
+            sum([commit.updated for commit in commits]),
+            sum([commit.unchanged for commit in commits]),
+        )
 
 
 class Writer:
@@ -131,6 +141,7 @@ class Writer:
             )
         except psycopg.Error as error:
             raise DatabaseFault.of(error, self._plan, of_data=True) from None
+        progress.mark()
         return Committed(commit_id, *cursor.fetchone())
 
     @contextmanager

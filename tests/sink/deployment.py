@@ -59,6 +59,7 @@ class Deployment:
     dead_letter: str
     inbox: str
     topic: str
+    role: str
     environment: dict[str, str]
     folder: Path
     sinks: list[Sink] = field(default_factory=list)
@@ -167,6 +168,7 @@ def deploy(
         "PATH": os.environ["PATH"],
         **aws,
         names.ENVIRONMENT: "test",
+        names.HTTP_PORT: "0",  # several sinks run here at once
         names.PLAN: plan_uri,
         names.BUFFER_URL: buffer,
         names.DEAD_LETTER_URL: dead_letter,
@@ -177,7 +179,7 @@ def deploy(
         names.DATABASE_SSLMODE: "disable",
         names.DATABASE_SECRET_ARN: secret,
     }
-    return Deployment(store, sqs, buffer, dead_letter, inbox, topic, environment, folder)
+    return Deployment(store, sqs, buffer, dead_letter, inbox, topic, role.arn, environment, folder)
 
 
 def seconds_waited(lines: list[dict[str, Any]]) -> float:

@@ -15,8 +15,9 @@ from sink_runtime.app import Parts, Sink
 from sink_runtime.batch import Batch
 from sink_runtime.batchwriter import BatchWriter
 from sink_runtime.deadletters import DeadLetters
-from sink_runtime.deleter import DENIED, Deleter
+from sink_runtime.deleter import Deleter
 from sink_runtime.errors import Action, DatabaseFault, Diagnosis
+from sink_runtime.exits import DENIED
 from sink_runtime.faults import FatalError
 from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.patience import Patience

@@ -202,7 +202,9 @@ def test_a_plan_that_the_catalog_does_not_serve_receives_nothing(
 def test_a_dead_letter_queue_that_is_away_keeps_the_source(make_store: MakeStore, deploy: Deploy) -> None:
     store = make_store(datasets.alert_events())
     deployment = deploy(store)
-    sink = deployment.start(SLUICE_DEAD_LETTER_URL=deployment.dead_letter + "-that-is-not-there")
+    sink = deployment.start()
+    until(lambda: store.fetch("SELECT 1 FROM sluice.sink_instances") != [], deployment.tell)
+    deployment.sqs.delete_queue(QueueUrl=deployment.dead_letter)
     deployment.send(Message((alert("a"), alert("b", "nonsense"))))
     until(lambda: bool(sink.events("waiting")), deployment.tell)
     assert sink.events("waiting")[0]["waits_for"] == "dead_letters"
@@ -215,6 +217,9 @@ def test_a_dead_letter_queue_that_is_away_keeps_the_source(make_store: MakeStore
     assert deployment.counts(deployment.buffer) == (1, 1)  # the second is not received meanwhile
     assert sink.stop() == 0
     assert deployment.counts(deployment.buffer) == (2, 0)
+    deployment.sqs.create_queue(
+        QueueName=deployment.dead_letter.rpartition("/")[2], Attributes={"MaximumMessageSize": "1048576"}
+    )
     deployment.start()
     deployment.await_drained()
     [letter] = deployment.read_all(deployment.dead_letter, 1)
