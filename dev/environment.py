@@ -30,6 +30,7 @@ from compiler.pipeline import DATASETS, check_datasets, compile_datasets
 from compiler.problems import Problem, ProblemsError, Severity, errors
 from compiler.stack import StackConfig, load_stack
 from dev import outputs, principals, program_run, servers
+from dev.emulator.client import session
 from dev.outputs import load_outputs
 from dev.postgres import Address
 from dev.resources.apply import Event
@@ -196,10 +197,11 @@ class Environment:
         return names
 
     def _specs(self, both: Servers, exports: Mapping[str, Any]) -> tuple[SinkSpec, ...]:
-        environment = str(exports["environment"]["name"])
+        # Here the administrator is the operator, who looks through dead letters and sends them again.
+        operator = session(both.emulator).client("sts").get_caller_identity()["UserId"]
         return tuple(
-            spec_of(self.paths, both.emulator, both.address, environment, dataset, exported)
-            for dataset, exported in sorted(exports["datasets"].items())
+            spec_of(self.paths, both.emulator, both.address, exports, dataset, operator)
+            for dataset in sorted(exports["datasets"])
         )
 
     @contextmanager

@@ -26,13 +26,16 @@ from dev.emulator.client import process_environment
 from dev.emulator.credentials import Grant
 from dev.emulator.state import EmulatorState
 from dev.postgres import Address
+from dev.postgres_cluster import free_port
 from dev.processes import ProcessRecord
+from dev.readiness import HOST
 from dev.state import Paths, read_json, write_json
 from sink_runtime import settings
 
 PACKAGES = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 25
+STOP_SECONDS = DRAIN_SECONDS + 5.0
 ASK_SECONDS = 0.1
 
 
@@ -54,12 +57,13 @@ class SinkSpec:
 
 @dataclass(frozen=True)
 class RunningSink:
-    """A sink as it was started."""
+    """A sink as it was started. `http_port` is where it serves its metrics and health."""
 
     dataset: str
     plan_sha256: str
     digest: str
     process: ProcessRecord
+    http_port: int | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -73,24 +77,27 @@ class RunningSink:
             "plan_sha256": self.plan_sha256,
             "digest": self.digest,
             "process": self.process.to_json(),
+            "http_port": self.http_port,
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RunningSink:
         """The sink that `to_json` wrote."""
         process = ProcessRecord.from_json(document["process"])
-        return cls(document["dataset"], document["plan_sha256"], document["digest"], process)
+        port = document.get("http_port")
+        return cls(document["dataset"], document["plan_sha256"], document["digest"], process, port)
 
 
 def spec_of(
     paths: Paths,
     emulator: EmulatorState,
     address: Address,
-    environment: str,
+    exports: Mapping[str, Any],
     dataset: str,
-    exported: Mapping[str, Any],
+    operator: str,
 ) -> SinkSpec:
-    """The sink of one dataset of the program's exports."""
+    """The sink of one dataset of the program's exports; `operator` is the unique id of who may send dead letters again."""
+    exported = exports["datasets"][dataset]
     return SinkSpec(
         dataset=dataset,
         plan_uri=exported["plan_uri"],
@@ -104,15 +111,17 @@ def spec_of(
             **process_environment(
                 paths, emulator, Grant(exported["sink_role_arn"], dataset.replace("_", "-"))
             ),
-            **_settings(address, environment, exported),
+            **_settings(address, exports["environment"], exported, operator),
         },
     )
 
 
-def _settings(address: Address, environment: str, exported: Mapping[str, Any]) -> dict[str, str]:
+def _settings(
+    address: Address, environment: Mapping[str, Any], exported: Mapping[str, Any], operator: str
+) -> dict[str, str]:
     topic = exported.get("topic_arn")
     return {
-        settings.ENVIRONMENT: environment,
+        settings.ENVIRONMENT: str(environment["name"]),
         settings.BUFFER_URL: exported["buffer_url"],
         settings.DEAD_LETTER_URL: exported["dead_letter_url"],
         settings.DATABASE_HOST: address.host,
@@ -120,6 +129,10 @@ def _settings(address: Address, environment: str, exported: Mapping[str, Any]) -
         settings.DATABASE_NAME: address.database,
         settings.DATABASE_SSLMODE: "disable",
         settings.DATABASE_SECRET_ARN: exported["login_secret_arn"],
+        settings.DATABASE_POOLER: str(environment["database_pooler"]),
+        settings.TRUSTED_SENDERS: f"{exported['sink_role_id']},{operator}",
+        settings.DRAIN_SECONDS: str(DRAIN_SECONDS),
+        settings.HTTP_HOST: HOST,
         **({settings.TOPIC_ARN: topic} if topic else {}),
     }
 
@@ -176,18 +189,19 @@ class Sinks:
         if not chosen:
             return
         with ThreadPoolExecutor(len(chosen)) as pool:
-            list(pool.map(lambda sink: processes.stop(sink.process, seconds=DRAIN_SECONDS), chosen))
+            list(pool.map(lambda sink: processes.stop(sink.process, seconds=STOP_SECONDS), chosen))
         self._write(sink for sink in self.known() if sink not in chosen)
 
     def _start(self, spec: SinkSpec) -> RunningSink:
+        port = free_port()  # not of the spec: another port is no reason to replace a sink
         record = processes.start(
             f"sink {spec.dataset}",
             [sys.executable, "-m", "sink_runtime", "--plan", spec.plan_uri],
             log=self._paths.log(f"sink-{spec.dataset}"),
-            env=spec.environment,
+            env={**spec.environment, settings.HTTP_PORT: str(port)},
             cwd=empty_home(self._paths),
         )
-        sink = RunningSink(spec.dataset, spec.plan_sha256, spec.digest, record)
+        sink = RunningSink(spec.dataset, spec.plan_sha256, spec.digest, record, port)
         self._write([*self.known(), sink])
         return sink
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
+from dev import readiness
 from dev.emulator.client import session
 from dev.emulator.launch import Emulator
 from dev.emulator.state import EmulatorState
@@ -23,12 +24,24 @@ VISIBLE, IN_FLIGHT = "ApproximateNumberOfMessages", "ApproximateNumberOfMessages
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the environment: what it is, whether it runs, its pid and port while it does."""
+    """A process of the environment: what it is, whether it runs, its pid and port while it does.
+
+    `waits_for` is what a running sink says it waits for, by dependency; `url` is where it says so.
+    """
 
     name: str
     running: bool
     pid: int | None
     port: int | None = None
+    url: str | None = None
+    waits_for: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The state in words."""
+        if not self.running:
+            return "not running"
+        return f"waiting for {', '.join(self.waits_for)}" if self.waits_for else "running"
 
 
 @dataclass(frozen=True)
@@ -112,12 +125,20 @@ def _dataset(
     return DatasetStatus(
         dataset=name,
         plan_sha256=exported["plan_sha256"],
-        sink=Process(f"sink {name}", running, sink.process.pid if sink and running else None),
+        sink=_sink(f"sink {name}", sink if running else None),
         visible=buffer[0] if buffer else None,
         in_flight=buffer[1] if buffer else None,
         dead_letters=sum(dead) if dead else None,
         rows=_rows(address, exported["relation"]),
     )
+
+
+def _sink(name: str, sink: RunningSink | None) -> Process:
+    if sink is None:
+        return Process(name, running=False, pid=None)
+    port = sink.http_port
+    waits = readiness.waits_for(port) or {}
+    return Process(name, True, sink.process.pid, port, readiness.url(port) if port else None, waits)
 
 
 def _depth(emulator: EmulatorState | None, queue_url: str) -> tuple[int, int] | None:

@@ -77,7 +77,7 @@ def down(ctx: click.Context, keep_data: bool) -> None:  # noqa: FBT001 - click p
 @FORMAT
 @click.pass_context
 def status(ctx: click.Context, form: str) -> None:
-    """Show each process, and each dataset's plan, queue depths and rows."""
+    """Show each process, what each sink waits for, and each dataset's plan, queue depths, rows and HTTP address."""
     from dev.state import Paths
     from dev.status import status as look
 
@@ -233,8 +233,7 @@ def _process_table(found: Status) -> Any:
     for name in ("pid", "port"):
         table.add_column(name, justify="right")
     for process in found.processes:
-        state = "running" if process.running else "not running"
-        table.add_row(process.name, state, _cell(process.pid), _cell(process.port))
+        table.add_row(process.name, process.state, _cell(process.pid), _cell(process.port))
     return table
 
 
@@ -246,10 +245,11 @@ def _dataset_table(found: Status) -> Any:
     table.add_column("plan")
     for name in ("visible", "in flight", "dead letters", "rows"):
         table.add_column(name, justify="right")
+    table.add_column("metrics and health")
     for one in found.datasets:
         plan = one.plan_sha256.removeprefix("sha256:")[:12]
         numbers = (one.visible, one.in_flight, one.dead_letters, one.rows)
-        table.add_row(one.dataset, plan, *map(_cell, numbers))
+        table.add_row(one.dataset, plan, *map(_cell, numbers), one.sink.url or "-")
     return table
 
 

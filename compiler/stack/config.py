@@ -40,6 +40,7 @@ class Database:
     superuser: bool
     admin: str
     password_rotation: int
+    pooler: str  # between sinks and server: "none" or "transaction"
 
 
 @dataclass(frozen=True)

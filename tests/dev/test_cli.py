@@ -80,6 +80,8 @@ def test_the_commands_tell_what_they_did(tmp_path: Path) -> None:
             (0, 0, 0)
         ]
         sink = next(iter(found["datasets"]))["sink"]
+        assert sink["waits_for"] == {}
+        assert sink["url"] in sluice(project, "status").stdout
         psutil.Process(sink["pid"]).kill()
         until(lambda: sluice(project, "status").returncode == 1)
         assert sink["name"] in sluice(project, "status").stderr

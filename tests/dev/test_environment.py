@@ -20,16 +20,17 @@ from compiler.dataset import Dataset
 from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import compile_datasets
 from compiler.problems import ProblemsError
-from dev import outputs
-from dev.emulator.client import session
+from dev import outputs, sinks
+from dev.emulator.client import assume, session
 from dev.emulator.launch import Emulator
 from dev.environment import Environment, Up, load_outputs
-from dev.postgres import PostgresServer
+from dev.postgres import Address, PostgresServer
 from dev.resources.apply import Action
 from dev.resources.ledger import Ledger
 from dev.sinks import Sinks
 from dev.state import DevError, Paths, read_json
 from dev.status import status
+from sink_runtime import settings
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -242,6 +243,7 @@ def test_a_sink_gets_no_administrator_secret(running: Environment) -> None:
         visible = json.dumps([process.environ(), process.cmdline()])
         assert not [secret for secret in secrets if secret in visible]
         assert "AWS_ACCESS_KEY_ID" not in process.environ()
+        assert process.environ()["SLUICE_DATABASE_POOLER"] == "none"
         assert list(Path(process.environ()["HOME"]).iterdir()) == []
     for name in ("resources.json", "sinks.json"):
         assert not [secret for secret in secrets if secret in (running.paths.root / name).read_text()]
@@ -249,6 +251,22 @@ def test_a_sink_gets_no_administrator_secret(running: Environment) -> None:
         assert file.stat().st_mode & 0o077 == 0 or running.paths.postgres in (file, *file.parents), file
     for log in running.paths.logs.iterdir():
         assert not [secret for secret in secrets if secret in log.read_text()], log
+
+
+def test_a_sink_is_told_of_a_pooler_and_of_whom_to_trust() -> None:
+    exported = {
+        "buffer_url": "http://q/1/buffer",
+        "dead_letter_url": "http://q/1/dlq",
+        "login_secret_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x",
+        "sink_role_id": "AROASINK",
+    }
+    environment = {"name": "embedded", "database_pooler": "transaction"}
+    address = Address("127.0.0.1", 5432, "db", "admin", "-")
+    told = sinks._settings(address, environment, exported, "AIDAOPERATOR")
+    found = settings.read({**told, settings.REGION: "eu-central-1"}, "plan.json")
+    assert found.has_pooler
+    assert found.trusted_senders == ("AROASINK", "AIDAOPERATOR")
+    assert found.http_host == "127.0.0.1"
 
 
 def test_what_crashed_is_up_again(running: Environment) -> None:
@@ -279,6 +297,55 @@ def test_postgres_data_can_be_kept(running: Environment) -> None:
     with psycopg.connect(**again.outputs["postgres"]) as connection:
         assert connection.execute("SELECT a FROM public.kept").fetchone() == (1,)
     assert "created" not in {str(e.action) for e in again.resources if e.type == "postgresql:index/role:Role"}
+
+
+def test_a_dead_letter_that_the_operator_sends_again_keeps_its_sender(running: Environment) -> None:
+    running.up()
+    found = load_outputs(running.project, running.paths)
+    dataset = found["datasets"]["alert_events"]
+    state = Emulator(running.paths).status()
+    assert state is not None
+    producer = session(state, assume(state, dataset["producers"]["monitor"], "night-shift")).client("sqs")
+    record = json.loads((running.project / "datasets/alert_events/examples/valid/minimal.json").read_text())
+    bad = {"dataset": "alert_events", "records": [record | {"dedupe_key": "again", "severity": "nonsense"}]}
+    producer.send_message(QueueUrl=dataset["buffer_url"], MessageBody=json.dumps(bad))
+    operator, letters = session(state).client("sqs"), []
+
+    def received() -> bool:
+        answer = operator.receive_message(QueueUrl=dataset["dead_letter_url"], WaitTimeSeconds=1)
+        letters.extend(answer.get("Messages", ()))
+        return bool(letters)
+
+    until(received)
+    mended = letters[0]["Body"].replace('"nonsense"', '"info"')
+    operator.send_message(QueueUrl=dataset["buffer_url"], MessageBody=mended)
+    with psycopg.connect(**found["postgres"], autocommit=True) as connection:
+        query = "SELECT sender FROM datasets.alert_events WHERE dedupe_key = 'again'"
+        until(lambda: connection.execute(query).fetchone() is not None)
+        [(sender,)] = connection.execute(query).fetchall()
+        connection.execute("DELETE FROM datasets.alert_events_v1")
+    assert sender.endswith(":night-shift")
+    assert sender == json.loads(mended)["origin"]["sender"]
+
+
+def test_status_says_what_a_sink_waits_for(running: Environment) -> None:
+    running.up()
+    before = {one.dataset: one.sink for one in status(running.paths).datasets}
+    assert {sink.state for sink in before.values()} == {"running"}
+    assert len({sink.port for sink in before.values()}) == len(before)
+    with psycopg.connect(
+        **load_outputs(running.project, running.paths)["postgres"], autocommit=True
+    ) as connection:
+        connection.execute("REVOKE INSERT ON datasets.alert_events_v1 FROM embedded_alert_events_w")
+        # The sink connects anew, and finds that it may not write any more.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%alert_events'"
+        )
+        sink = {"alert_events": "waiting for plan", "monitoring_events": "running"}
+        until(lambda: {one.dataset: one.sink.state for one in status(running.paths).datasets} == sink)
+        assert status(running.paths).is_whole
+        connection.execute("GRANT INSERT ON datasets.alert_events_v1 TO embedded_alert_events_w")
+    until(lambda: all(one.sink.state == "running" for one in status(running.paths).datasets))
 
 
 def test_a_reader_logs_in_by_the_service_file(running: Environment) -> None:

@@ -64,6 +64,7 @@ def test_a_good_file_is_complete_with_its_defaults(tmp_path):
         "verify-full",
         False,
     )
+    assert stack.database.pooler == "none"
     assert stack.protect is True
     assert stack.permissions_boundary is None
     assert stack.bind("monitor") == Principal(f"arn:aws:iam::{DIGITS}:role/jobs/monitor", None)
@@ -100,6 +101,7 @@ WRONG = [
     ("everyone", changed("principals", "*", to={"postgres": "{name}"}), 'only the stack "embedded" may bind "*"'),
     ("placeholder", changed("principals", "analytics", "postgres", to="{name}"), 'only the entry "*" may'),
     ("no TLS", changed("database", "sslmode", to="disable"), 'connections without TLS are for the stack "embedded" only.'),
+    ("pooler", changed("database", "pooler", to="session"), '"session" is not'),
     ("sslmode", changed("database", "sslmode", to="verify_full"), 'Did you mean "verify-full"?'),
 ]  # fmt: skip
 

@@ -74,6 +74,7 @@ class BufferedDataset(pulumi.ComponentResource):
             "plan_uri": plan_uri,
             "plan_sha256": unit.plan.sha256,
             "sink_role_arn": sink.arn,
+            "sink_role_id": sink.unique_id,
             "login_secret_arn": login.secret_arn,
             "relation": f"{table.schema}.{table.view.name}",
             "producers": {

@@ -102,6 +102,7 @@ def export(deployment: Deployment, datasets: Mapping[str, BufferedDataset]) -> N
         "region": stack.region,
         "account": stack.account,
         "prefix": stack.prefix,
+        "database_pooler": str(stack.database.pooler),
     }
     exports: dict[str, Any] = {name: dict(dataset.exports) for name, dataset in sorted(datasets.items())}
     pulumi.export("environment", environment)
