@@ -1,7 +1,8 @@
 """Pages that must not drift: `make pages` writes them, a test compares.
 
 docs/manifest.md is templates/manifest.md and every field of the manifest's JSON Schema; docs/design.md is
-templates/design.md and the first line of every module's docstring.
+templates/design.md and the first line of every module's docstring; docs/sink.md is templates/sink.md and the tables of
+tools/sink_page.py.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from compiler.canonical import Json
 from compiler.defaults import manifest_schema, resolve
+from tools import sink_page
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("compiler", "sink_runtime", "dev")
@@ -35,6 +37,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "manifest.md": _template("manifest") + "".join(_fields(*one) for one in SECTIONS),
         ROOT / "docs" / "design.md": _template("design") + "".join(map(_modules, PACKAGES)),
+        ROOT / "docs" / "sink.md": sink_page.page(),
     }
 
 

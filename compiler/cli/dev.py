@@ -218,6 +218,10 @@ def _print_status(found: Status) -> None:
     if found.datasets:
         console.print()
         console.print(_dataset_table(found))
+        click.echo()
+        for one in found.datasets:
+            if one.sink.url:  # /healthz and /readyz are there as well
+                click.echo(f"  {one.sink.url}/metrics   {one.sink.name}")
     if found.broken_off:
         click.echo("sluice: the last up did not come to its end. Run it again: sluice dev up", err=True)
     elif found.missing:
@@ -245,11 +249,10 @@ def _dataset_table(found: Status) -> Any:
     table.add_column("plan")
     for name in ("visible", "in flight", "dead letters", "rows"):
         table.add_column(name, justify="right")
-    table.add_column("metrics and health")
     for one in found.datasets:
         plan = one.plan_sha256.removeprefix("sha256:")[:12]
         numbers = (one.visible, one.in_flight, one.dead_letters, one.rows)
-        table.add_row(one.dataset, plan, *map(_cell, numbers), one.sink.url or "-")
+        table.add_row(one.dataset, plan, *map(_cell, numbers))
     return table
 
 
