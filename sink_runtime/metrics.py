@@ -10,6 +10,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -23,6 +24,10 @@ COMMIT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 3
 BATCH_RECORDS = (1, 10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000)
 # From a second to four days, the usual retention of a buffer.
 AGE_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400, 345_600)
+
+# By place, in C: this is asked of every message.
+_RECEIVES = itemgetter(Received._fields.index("receives"))
+_SENT_MS = itemgetter(Received._fields.index("sent_ms"))
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
@@ -82,16 +87,15 @@ class Metrics:
     def received(self, messages: Sequence[Received]) -> None:
         """One receive that brought something."""
         self._received.inc(len(messages))
-        again = sum([message.receives > 1 for message in messages])
-        if again:
-            self._again.inc(again)
+        if max(map(_RECEIVES, messages)) > 1:
+            self._again.inc(sum([message.receives > 1 for message in messages]))
 
     def committed(self, messages: Sequence[Received], records: int, seconds: float) -> None:
         """A batch of so many records was committed, so long after its first attempt."""
         self._messages.inc(len(messages))
         self._records.observe(records)
         self._seconds.observe(seconds)
-        self._age.observe(max(0.0, time.time() - min([message.sent_ms for message in messages]) / 1000))
+        self._age.observe(max(0.0, time.time() - min(map(_SENT_MS, messages)) / 1000))
 
     def wrote(self, inserted: int, updated: int, unchanged: int) -> None:
         """What became of a batch's records."""

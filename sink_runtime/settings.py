@@ -31,6 +31,7 @@ ENDPOINT_URL = "AWS_ENDPOINT_URL"
 DEFAULT_HTTP_HOST = "127.0.0.1"
 DEFAULT_HTTP_PORT = 9464
 DEFAULT_DRAIN_SECONDS = 45
+LEAST_DRAIN_SECONDS = 7  # a long poll (5 s) must be awaited: what it brings would be hidden until its timeout
 LONGEST_DRAIN_SECONDS = 110  # an ECS task is killed 120 s after it was asked to stop, at the latest
 POOLERS = ("none", "transaction")
 LOG_FORMATS = ("json", "human")
@@ -86,7 +87,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         DRAIN_SECONDS,
         str(DEFAULT_DRAIN_SECONDS),
-        f"From SIGTERM to the end at the latest, 1 to {LONGEST_DRAIN_SECONDS}; what is not done by then comes again. "
+        f"From SIGTERM to the end at the latest, {LEAST_DRAIN_SECONDS} to {LONGEST_DRAIN_SECONDS}; what is not done by then comes again. "
         "The service's stop timeout must be longer.",
     ),
     Variable(LOG_FORMAT, "json", "`json`, one object a line, or `human`."),
@@ -171,7 +172,7 @@ def _wrong(found: Mapping[str, str]) -> Iterator[str]:
     for name, least, most in (
         (DATABASE_PORT, 1, 65_535),
         (HTTP_PORT, 0, 65_535),
-        (DRAIN_SECONDS, 1, LONGEST_DRAIN_SECONDS),
+        (DRAIN_SECONDS, LEAST_DRAIN_SECONDS, LONGEST_DRAIN_SECONDS),
     ):
         value = found.get(name, str(most))
         if not (value.isdecimal() and least <= int(value) <= most):

@@ -22,6 +22,7 @@ from sink_runtime.patience import Patience
 from sink_runtime.settings import HTTP_PORT, SettingsError
 from sink_runtime.shared import Shared
 
+CLIENT_SECONDS = 10  # for a client to say what it wants
 _STATUS = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}
 
 
@@ -91,7 +92,9 @@ def _json(start_response: StartResponse, status: int, body: dict[str, Any]) -> l
 
 
 class _Silent(WSGIRequestHandler):
-    """Without a line for each request."""
+    """Without a line for each request, and without patience for a client that says nothing."""
+
+    timeout = CLIENT_SECONDS
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class'
         """Say nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from dev.emulator.client import EmulatorSession
 from sink_runtime import exits
+from sink_runtime.settings import LEAST_DRAIN_SECONDS
 from tests.sink import datasets
 from tests.sink.deployment import ROOT, Deployment
 from tests.sink.messages import Message, alert
@@ -134,3 +136,32 @@ def test_the_exit_codes_are_in_the_help() -> None:
         [sys.executable, "-m", "sink_runtime", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert all(f"  {code}  {meaning}" in done.stdout for code, meaning in exits.MEANINGS.items())
+
+
+def test_a_sink_that_hangs_ends_within_its_drain_time(make_store: MakeStore, deploy: Deploy) -> None:
+    """A writer's statement does not end; the sink ends without it, and what it held is there for the next one."""
+    store = make_store(datasets.alert_events())
+    store.execute(
+        "CREATE FUNCTION datasets.linger() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(300); RETURN new; END $$"
+    )
+    store.execute(
+        "CREATE TRIGGER linger BEFORE INSERT ON datasets.alert_events_v1 FOR EACH ROW"
+        " EXECUTE FUNCTION datasets.linger()"
+    )
+    deployment = deploy(store)
+    deployment.send(Message((alert("a"),)))
+    sink = deployment.start(SLUICE_DRAIN_SECONDS=str(LEAST_DRAIN_SECONDS))
+    until(
+        lambda: store.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") != [],
+        deployment.tell,
+    )
+    sink.process.send_signal(signal.SIGTERM)
+    assert sink.process.wait() == exits.STOPPED
+    assert [line["threads"][0][:7] for line in sink.events("not ended in time")[:1]] == ["writer-"]
+    assert deployment.counts(deployment.buffer) == (1, 0)
+    store.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    store.execute("DROP TRIGGER linger ON datasets.alert_events_v1")
+    deployment.start()
+    deployment.await_drained()
+    assert store.rows("dedupe_key") == [("a",)]
