@@ -19,6 +19,7 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 # Well under the statement's: whoever waits for a lock is not slow, and no record is to blame (55P03, not 57014).
 LOCK_SECONDS = 10
+TEXT_CHARACTERS = 300  # of what libpq says
 FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again
 
 # A statement's answer that is later than this never comes. The server's own timeout is no help where the way to it is
@@ -122,11 +123,14 @@ class Database:
 
     def _refusal(self, error: psycopg.Error) -> DatabaseFault:
         if not _is_about_credentials(error):
-            return DatabaseFault.of(error, self._plan)
-        self._refusals += 1
-        if self._refusals <= FRESH_CREDENTIALS:
-            self._login = None
-        return DatabaseFault(Diagnosis(error.sqlstate or "28000", None, None), Action.CREDENTIALS)
+            fault = DatabaseFault.of(error, self._plan)
+        else:
+            self._refusals += 1
+            if self._refusals <= FRESH_CREDENTIALS:
+                self._login = None
+            fault = DatabaseFault(Diagnosis(error.sqlstate or "28000", None, None), Action.CREDENTIALS)
+        fault.text = f"{fault.text}: {_first_line(error)}"
+        return fault
 
 
 def _is_about_credentials(error: psycopg.Error) -> bool:
@@ -139,6 +143,13 @@ def _is_about_credentials(error: psycopg.Error) -> bool:
     return bool(
         getattr(error.pgconn, "used_password", False) or getattr(error.pgconn, "needs_password", False)
     )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    """What libpq says of a connection that was not made: it names addresses, files and roles, never a password, and no
+    record has anything to do with it.
+    """
+    return str(error).partition("\n")[0].removeprefix("connection failed: ")[:TEXT_CHARACTERS]
 
 
 def _login(secret: Mapping[str, str]) -> dict[str, str]:

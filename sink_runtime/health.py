@@ -44,7 +44,7 @@ def complaints(workers: Sequence[Worker], shared: Shared, bound: float = STUCK_S
 
 def _complaints(workers: Sequence[Worker], waiting: Mapping[str, Fault], bound: float) -> Iterator[str]:
     for worker in workers:
-        if not worker.is_alive:
+        if worker.has_ended:
             yield f"{worker.name} is dead"
         elif worker.name not in waiting and worker.seconds_in_turn > bound:
             yield f"{worker.name} got nowhere for {worker.seconds_in_turn:.0f} s"

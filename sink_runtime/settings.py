@@ -177,6 +177,8 @@ def _wrong(found: Mapping[str, str]) -> Iterator[str]:
         value = found.get(name, str(most))
         if not (value.isdecimal() and least <= int(value) <= most):
             yield f"{name} is not a whole number from {least} to {most}"
+    if TOPIC_ARN in found and found[TOPIC_ARN].split(":")[2:3] != ["sns"]:
+        yield f"{TOPIC_ARN} is not the ARN of an SNS topic"
     for name, values in ((LOG_FORMAT, LOG_FORMATS), (DATABASE_POOLER, POOLERS)):
         if found[name] not in values:
             yield f"{name} is not {' or '.join(values)}"

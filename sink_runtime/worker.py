@@ -55,6 +55,11 @@ class Worker:
         return self._thread.is_alive()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the thread ran, and runs no longer."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    @property
     def seconds_in_turn(self) -> float:
         """How long ago it last got on: its turn began, a statement of it ended, or a wait was over."""
         return progress.seconds_since(self._thread.ident)

@@ -253,6 +253,7 @@ def test_a_dead_letter_can_be_sent_again_and_keeps_its_identity(
     [
         (["--help"], {}, 0, "exit codes"),
         ([], {}, 2, "SLUICE_BUFFER_URL is not set; SLUICE_DEAD_LETTER_URL is not set"),
+        ([], VALID | {"SLUICE_TOPIC_ARN": "x"}, 2, "SLUICE_TOPIC_ARN is not the ARN of an SNS topic"),
         (
             ["--plan", "nowhere.json"],
             VALID,
@@ -261,7 +262,7 @@ def test_a_dead_letter_can_be_sent_again_and_keeps_its_identity(
         ),
         (["--plan", "pyproject.toml"], VALID, 3, "the plan is not JSON"),
     ],
-    ids=["help", "settings", "missing plan", "no plan"],
+    ids=["help", "settings", "topic", "missing plan", "no plan"],
 )
 def test_a_sink_that_cannot_start_says_why(
     arguments: list[str], environment: dict[str, str], code: int, told: str

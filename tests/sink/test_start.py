@@ -67,14 +67,14 @@ def test_each_failure_is_told_with_its_fix(make_store: MakeStore, deploy: Deploy
     code, lines = check(
         deployment,
         SLUICE_DEAD_LETTER_URL=deployment.dead_letter + "-that-is-not-there",
-        SLUICE_TOPIC_ARN="the topic",
+        SLUICE_TOPIC_ARN="",
     )
     told = {(level, name): text for level, name, text in lines}
     assert code == exits.CHECK
     assert "lacks INSERT on datasets.alert_events_v1. Deploy the stack again" in told["FAILED", "grants"]
     assert "dead_letters: " in told["FAILED", "dead letters"]
     assert "SLUICE_DEAD_LETTER_URL" in told["FAILED", "dead letters"]
-    assert "is no topic's ARN" in told["FAILED", "topic"]
+    assert "SLUICE_TOPIC_ARN is not set" in told["FAILED", "topic"]
     warnings = [text for level, name, text in lines if (level, name) == ("warning", "buffer")]
     assert any("MaximumMessageSize is 262144" in text for text in warnings)
     assert any("VisibilityTimeout is 77 s" in text for text in warnings)
@@ -82,6 +82,7 @@ def test_each_failure_is_told_with_its_fix(make_store: MakeStore, deploy: Deploy
     code, lines = check(deployment, SLUICE_DATABASE_PORT="1")
     assert code == exits.CHECK
     assert [name for level, name, _ in lines if level == "FAILED"] == ["login"]
+    assert any("Connection refused" in text for level, _, text in lines if level == "FAILED")
     assert [name for level, name, _ in lines if level == "skipped"] == ["catalog", "grants"]
 
 
