@@ -85,7 +85,7 @@ class Gauges(Collector):
         deletes, rejects = shared.settlement.counts()
         yield self._one(
             "delete_calls_waiting",
-            "Delete calls of up to ten messages that wait for a deleter.",
+            "Delete calls of up to ten messages that wait for the deleter.",
             self._plain(deletes),
         )
         yield self._one(

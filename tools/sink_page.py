@@ -11,7 +11,21 @@ from prometheus_client.metrics_core import Metric
 
 from compiler.emit.sink import sink_plan
 from compiler.pipeline import compile_datasets
-from sink_runtime import checks, errors, exits, health, settings
+from sink_runtime import (
+    batchwriter,
+    checks,
+    custody,
+    deleter,
+    errors,
+    exits,
+    health,
+    intake,
+    patience,
+    putoff,
+    receiver,
+    settings,
+    writer,
+)
 from sink_runtime.delivery import Refused
 from sink_runtime.gauges import Gauges
 from sink_runtime.metrics import COMMON, PREFIX
@@ -55,12 +69,29 @@ def page() -> str:
         "reasons": _rows((f"`{reason}`", DESCRIPTIONS[reason]) for reason in sorted(DESCRIPTIONS)),
         "errors": _rows(map(_error, errors.TABLE)),
         "actions": _rows((f"`{action}`", ACTIONS[action]) for action in errors.Action),
-        "stuck": f"{health.STUCK_SECONDS:.0f}",
+        **_numbers(),
     }
     for name, table in tables.items():
         assert f"%{name}%" in text, f"templates/sink.md has no %{name}%"
         text = text.replace(f"%{name}%", table.rstrip("\n"))
     return text
+
+
+def _numbers() -> dict[str, str]:
+    mebibyte = 1024 * 1024
+    return {
+        "stuck": f"{health.STUCK_SECONDS:.0f}",
+        "receives": str(receiver.RECEIVES),
+        "writers": str(batchwriter.WRITERS),
+        "deletes": str(deleter.CALLS),
+        "budget": str(custody.BUDGET_BYTES // mebibyte),
+        "batch": str(intake.BATCH_BYTES // mebibyte),
+        "hold": str(putoff.HOLD_SECONDS // 60),
+        "pause": f"{patience.LONGEST_SECONDS:.0f}",
+        "alarm": f"{patience.LONGEST_ALARM_SECONDS:.0f}",
+        "poll": str(receiver.SCOUT_SECONDS),
+        "mass": str(writer.MASS_RECORDS),
+    }
 
 
 def settings_table() -> str:
