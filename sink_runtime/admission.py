@@ -8,7 +8,6 @@ from decimal import Decimal
 from uuid import UUID, uuid5
 
 import jsonschema_rs
-import orjson
 
 from sink_runtime import decoder
 from sink_runtime.decoder import Json
@@ -80,7 +79,7 @@ class Admission:
         indexes: Sequence[int] = range(len(records))
         if inspect or not all(map(self._schema.admits_ordinary, records)):
             indexes, refused = self._sorted_out(envelope)
-        payload = _payload(message, envelope, indexes, inspect=inspect)
+        payload = _payload(message, envelope, indexes)
         origin = envelope.origin
         sent_text, sender = self._attribution(message, origin)
         return Delivery(  # by position: names cost as much again
@@ -162,13 +161,13 @@ class Admission:
         return bool(path) and path[0] in self._confidential
 
 
-def _payload(message: Received, envelope: Envelope, indexes: Sequence[int], *, inspect: bool) -> bytes:
+def _payload(message: Received, envelope: Envelope, indexes: Sequence[int]) -> bytes:
     """The admitted records' text. A bare record that is whole goes as it came, since all of its body was parsed."""
     records = envelope.records
     if envelope.is_bare and indexes:
         return message.body
     chosen = records if len(indexes) == len(records) else [records[index] for index in indexes]
-    return (encode(chosen) if inspect else orjson.dumps(chosen))[1:-1]
+    return encode(chosen)[1:-1]
 
 
 def _position(envelope: Envelope, index: int) -> int:

@@ -200,3 +200,13 @@ def test_a_defect_of_ours_rejects_the_one_message(monkeypatch: pytest.MonkeyPatc
     assert [(one.index, one.rejection.reason, one.rejection.text) for one in delivery.refused] == [
         (None, Reason.UNREADABLE, "ZeroDivisionError")
     ]
+
+
+@pytest.mark.parametrize("levels", [253, 254, 255, 400, 510])
+def test_a_record_of_any_depth_that_the_plan_permits_is_stored(levels: int) -> None:
+    """The JSON writer stops at 254 levels, which few brackets say nothing of."""
+    plan = sink_plan(datasets.monitoring_events(), ())
+    labels = json.loads("[" * levels + "]" * levels)
+    delivery = read(Message((monitored(labels=labels),), "monitoring_events"), plan)
+    assert not delivery.refused
+    assert admitted(delivery) == [monitored(labels=labels)]
