@@ -17,6 +17,7 @@ import botocore
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from sink_runtime.faults import Fault
 from sink_runtime.settings import Settings
@@ -24,6 +25,9 @@ from sink_runtime.wire import Credentials, Wire
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
+
+# What a call may fail with. The last: something between here and the service answered in its place, as it saw fit.
+FAILURES = (BotoCoreError, ClientError, ResponseParserError)
 
 
 class Aws:
@@ -82,7 +86,7 @@ class Aws:
             answer = self.client("secretsmanager").get_secret_value(SecretId=arn)
             document = json.loads(answer["SecretString"])
             return {"username": document["username"], "password": document["password"]}
-        except (BotoCoreError, ClientError) as error:
+        except FAILURES as error:
             raise Fault("secret", code_of(error), alarm=isinstance(error, ClientError)) from error
         except (KeyError, TypeError, ValueError):
             raise Fault("secret", "the secret is not {username, password}", alarm=True) from None
@@ -94,7 +98,7 @@ def _config() -> Config:
     )
 
 
-def code_of(error: BotoCoreError | ClientError) -> str:
+def code_of(error: Exception) -> str:
     """The service's error code, or the kind of failure on the way there."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "ClientError"))

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import orjson
 import psycopg
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from sink_runtime import instances
-from sink_runtime.aws import Aws, code_of
+from sink_runtime.aws import FAILURES, Aws, code_of
 from sink_runtime.database import Connection, Database
 from sink_runtime.errors import DatabaseFault
 from sink_runtime.faults import Fault
@@ -129,7 +129,7 @@ class Publisher:
     def _publish(self, body: str) -> None:
         try:
             self._aws.client("sns").publish(TopicArn=self._topic_arn, Message=body)
-        except (BotoCoreError, ClientError) as error:
+        except FAILURES as error:
             raise Fault("topic", code_of(error), alarm=isinstance(error, ClientError)) from error
         self._metrics.published()
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from sink_runtime.aws import Aws, code_of
+from sink_runtime.aws import FAILURES, Aws, code_of
 from sink_runtime.faults import Fault
 from sink_runtime.plan import PlanError, SinkPlan, digest, read
 
@@ -47,6 +47,6 @@ def _object(aws: Aws, bucket: str, key: str) -> bytes:
         data: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         raise Fault("plan", f"{code_of(error)} for s3://{bucket}/{key}", alarm=True) from error
-    except BotoCoreError as error:
+    except FAILURES as error:
         raise Fault("plan", code_of(error)) from error
     return data
