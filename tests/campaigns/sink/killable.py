@@ -21,41 +21,49 @@ from sink_runtime.admission import Admission
 from sink_runtime.batchwriter import BatchWriter
 from sink_runtime.deleter import Deleter
 from sink_runtime.events import Publisher
+from sink_runtime.faults import Fault
 from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.intake import Intake
+from sink_runtime.receiver import Receiver
 from sink_runtime.rejects import Rejects
-from sink_runtime.sqs import SqsQueue
 from sink_runtime.writer import Writer
 
 
 @dataclass(frozen=True)
 class Place:
-    """A method, and whether the life ends before it is called or after it returned something."""
+    """A method, whether the life ends before a call of it or after, and which calls count: by arguments and result."""
 
     owner: type
     method: str
     after: bool
+    counts: Callable[[tuple[Any, ...], Any], bool] = lambda _arguments, _result: True
+
+
+def _brought_some(arguments: tuple[Any, ...], _: Any) -> bool:
+    return bool(arguments[1]) and not isinstance(arguments[1], Fault)
+
+
+def _was_answered(arguments: tuple[Any, ...], _: Any) -> bool:
+    return not isinstance(arguments[2], Fault)
 
 
 PLACES = {
-    "received": Place(SqsQueue, "receive", after=True),
+    "received": Place(Receiver, "_take", after=False, counts=_brought_some),
     "decoded": Place(Admission, "read", after=True),
-    "batch taken": Place(Intake, "take", after=True),
+    "batch taken": Place(Intake, "take", after=True, counts=lambda _, batch: bool(batch)),
     "executed, not committed": Place(Writer, "_execute", after=True),
     "committed": Place(Writer, "write", after=True),
     "to be settled": Place(BatchWriter, "_tell", after=False),
     "settled": Place(BatchWriter, "deliver", after=True),
     "dead letter to be sent": Place(Rejects, "_send", after=False),
     "dead letter sent": Place(Rejects, "_send", after=True),
-    "delete to be sent": Place(Deleter, "_delete", after=False),
-    "deleted": Place(Deleter, "_delete", after=True),
+    "delete to be sent": Place(Deleter, "_begin", after=False),
+    "deleted": Place(Deleter, "_take", after=False, counts=_was_answered),
     "event to be published": Place(Publisher, "_publish", after=False),
     "event published, not marked": Place(Publisher, "_publish", after=True),
     "heartbeat to be sent": Place(Heartbeat, "_extend", after=False),
     "heartbeat sent": Place(Heartbeat, "_extend", after=True),
 }
-# What these return is empty where nothing happened yet; the others return nothing at all.
-_EMPTY_IS_NOTHING = {"received", "batch taken"}
 
 
 def arm(name: str, passes: int) -> None:
@@ -71,10 +79,10 @@ def arm(name: str, passes: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
-        if not place.after:
+        if not place.after and place.counts(arguments, None):
             pass_by()
         result = wrapped(*arguments, **named)
-        if place.after and (result or name not in _EMPTY_IS_NOTHING):
+        if place.after and place.counts(arguments, result):
             pass_by()
         return result
 
