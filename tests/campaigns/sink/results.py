@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -56,7 +58,8 @@ class Results:
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """The options that all campaigns have."""
+    """The options that all campaigns have. One that is asked to stop takes its servers with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to stop"))
     found = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     found.add_argument("--folder", type=Path, default=FOLDER, help="where results are kept")
     found.add_argument("--seed", type=int, default=1)
