@@ -85,6 +85,10 @@ lock: $(DEV) ## Solve requirements/*.in into hash-pinned *.txt (UPGRADE=1 takes 
 	$(LOCK) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt >/dev/null
 	$(LOCK) $(if $(filter-out 0,$(UPGRADE)),--upgrade) requirements/second_sqs.in -o requirements/second_sqs.txt >/dev/null
 
+.PHONY: campaign
+campaign: setup ## Prove the sink at length, in the background; goes on where it stopped (hours)
+	@$(BIN)/python -m tests.campaigns.sink --detach
+
 CACHES := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 
 .PHONY: clean

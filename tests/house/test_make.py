@@ -24,6 +24,7 @@ def test_help_is_the_default_and_lists_every_target() -> None:
     assert done.returncode == 0
     listed = {line.split()[1] for line in done.stdout.splitlines()}
     assert listed == {
+        "campaign",
         "clean",
         "demo",
         "format",
