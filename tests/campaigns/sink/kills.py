@@ -32,7 +32,7 @@ from tests.campaigns.sink.stage import direct, staged
 from tests.campaigns.sink.traffic import Traffic
 from tests.faults.rig import Rig
 
-ROUND = 100
+ROUND = 250
 SINKS = 2
 VISIBILITY_SECONDS = 6
 RECEIVES = 1000  # as many as SQS permits: here a kill, not the message, is why it comes again
@@ -97,13 +97,13 @@ class Zygote:
 class Slot:
     """One sink after the other; `deaths` counts where they died."""
 
-    def __init__(self, rig: Rig, number: int, seed: str, orders: Iterator[str]) -> None:
+    def __init__(self, rig: Rig, number: int, seed: str, orders: Orders) -> None:
         self._rig = rig
         self._chance = random.Random(f"{seed} slot {number}")
         self._orders = orders
         self._log = rig.deployment.folder / f"lives-{number}.log"
         self.deaths: Counter[str] = Counter()
-        self.error: BaseException | None = None
+        self.error = ""
         self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
@@ -112,7 +112,7 @@ class Slot:
                 for place in self._orders:
                     self.deaths[self._life(zygote, place)] += 1
         except BaseException as error:  # noqa: BLE001 - told by the round
-            self.error = error
+            self.error = f"{error!r}\n{self._log.read_text()[-3000:]}"
 
     def _life(self, zygote: Zygote, place: str) -> str:
         if place == "random":
@@ -176,12 +176,15 @@ def one_round(kills: int, seed: str) -> Figures:
         _slowable(rig),
         Traffic(rig, chance.randrange(2**32), rate=RECORDS_A_SECOND).running() as traffic,
     ):
-        orders = _shared(planned)
+        orders = Orders(planned)
         slots = [Slot(rig, number, seed, orders) for number in range(SINKS)]
         for slot in slots:
             slot.thread.start()
-        for slot in slots:
-            slot.thread.join()
+        try:
+            for slot in slots:
+                slot.thread.join()
+        finally:
+            orders.close()
         deaths = sum((slot.deaths for slot in slots), Counter())
         traffic.end_production()
         with ExitStack() as stack:
@@ -189,7 +192,7 @@ def one_round(kills: int, seed: str) -> Figures:
             stack.callback(rig.kill, sink)
             traffic.await_all()
         found = traffic.findings()
-        found["problems"] += [repr(slot.error) for slot in slots if slot.error]
+        found["problems"] += [slot.error for slot in slots if slot.error]
         told = Counter(line["event"] for line in sink.lines())
         return {
             "kills": deaths.total(),
@@ -207,16 +210,24 @@ def _slowable(rig: Rig) -> Iterator[None]:
     yield
 
 
-def _shared(orders: list[str]) -> Iterator[str]:
-    """An iterator for several threads."""
-    lock = threading.Lock()
-    left = iter(orders)
+class Orders:
+    """Where lives are to end, for several threads; `close` leaves none."""
 
-    def take() -> str | None:
-        with lock:
-            return next(left, None)
+    def __init__(self, places: list[str]) -> None:
+        self._lock = threading.Lock()
+        self._left = list(places)
 
-    return iter(take, None)
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            with self._lock:
+                if not self._left:
+                    return
+                place = self._left.pop()
+            yield place
+
+    def close(self) -> None:
+        with self._lock:
+            self._left.clear()
 
 
 def main() -> int:

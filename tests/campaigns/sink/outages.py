@@ -80,7 +80,7 @@ def outlast(outage: Callable, seconds: float, seed: int) -> Figures:
     ):
         sink = rig.start_ready()
         time.sleep(BEFORE_SECONDS)
-        before = (len(rig.aws.calls), rig.postgres.connections)
+        before = len(rig.aws.calls)
         with outage(rig):
             time.sleep(seconds / 3)
             rig.kill(sink)
@@ -91,8 +91,8 @@ def outlast(outage: Callable, seconds: float, seed: int) -> Figures:
             assert sink.process.wait(STOP_SECONDS) == 0, rig.tell()
             time.sleep(seconds / 3)
             backlog = sum(rig.deployment.counts(rig.deployment.buffer))
-            calls = len(rig.aws.calls) - before[0]
-            connections = rig.postgres.connections - before[1]
+            calls = len(rig.aws.calls) - before
+            waits = sum(len(one.events("waiting")) for one in rig.deployment.sinks)
         ended = time.monotonic()
         wanted = set(traffic.ledger.good)
         until(lambda: wanted <= set(rig.stored()), seconds=CATCH_UP_SECONDS)
@@ -107,7 +107,7 @@ def outlast(outage: Callable, seconds: float, seed: int) -> Figures:
             "backlog_messages": backlog,
             "catch_up_seconds": round(caught_up, 1),
             "aws_calls_meanwhile": calls,
-            "postgres_connections_meanwhile": connections,
+            "attempts_meanwhile": waits,
             **traffic.findings(),
         }
 
