@@ -11,7 +11,7 @@ from sink_runtime.patience import StoppingError
 
 
 class Failures:
-    """What threads died of. `happened` is set with the first."""
+    """What threads died of. `stop` is set with the first."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
