@@ -108,6 +108,7 @@ def environment(world: World, server: Server) -> dict[str, str]:
         names.REGION: REGION,
         names.ENDPOINT_URL: server.endpoint,
         names.ENVIRONMENT: "bench",
+        names.HTTP_PORT: "0",  # others of this machine may measure as well
         names.BUFFER_URL: server.queue_url("buffer"),
         names.DEAD_LETTER_URL: server.queue_url("dead-letters"),
         names.TOPIC_ARN: f"arn:aws:sns:{REGION}:123456789012:committed",

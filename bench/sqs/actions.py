@@ -74,7 +74,10 @@ def _receive(service: Service, request: dict[str, Any]) -> bytes | Wait:
 
 def _delete_batch(service: Service, request: dict[str, Any]) -> bytes:
     entries = request["Entries"]
-    service.queue(request["QueueUrl"]).delete([entry["ReceiptHandle"] for entry in entries])
+    try:
+        service.queue(request["QueueUrl"]).delete([entry["ReceiptHandle"] for entry in entries])
+    except ValueError:  # a receipt that is none, by which a starting sink asks whether it may delete
+        return _failed(entries, "ReceiptHandleIsInvalid")
     return _successful(entries)
 
 
@@ -100,6 +103,11 @@ def _successful(entries: list[dict[str, Any]]) -> bytes:
     return b'{"Successful":[' + listed + b'],"Failed":[]}'
 
 
+def _failed(entries: list[dict[str, Any]], code: str) -> bytes:
+    failed = [{"Id": entry["Id"], "Code": code, "SenderFault": True} for entry in entries]
+    return orjson.dumps({"Successful": [], "Failed": failed})
+
+
 def _send(service: Service, request: dict[str, Any]) -> bytes:
     service.queue(request["QueueUrl"]).add([request["MessageBody"]])
     return orjson.dumps(_sent(request))
@@ -107,6 +115,8 @@ def _send(service: Service, request: dict[str, Any]) -> bytes:
 
 def _send_batch(service: Service, request: dict[str, Any]) -> bytes:
     entries = request["Entries"]
+    if any("\x01" in entry["MessageBody"] for entry in entries):
+        return _failed(entries, "InvalidMessageContents")
     service.queue(request["QueueUrl"]).add([entry["MessageBody"] for entry in entries])
     return orjson.dumps(
         {"Successful": [{"Id": entry["Id"], **_sent(entry)} for entry in entries], "Failed": []}

@@ -24,8 +24,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from dev.emulator.state import EmulatorState
+from sink_runtime.checks import NO_RECEIPT, UNSENDABLE
 from tests.support.waiting import until
 
+PROBE = "Probe:"  # before the action of a call that a starting sink makes to ask for its rights
 _OWN_HEADERS = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
 
@@ -249,7 +251,16 @@ def _read(method: str, headers: list[tuple[str, str]], body: bytes) -> tuple[str
     named = {name.lower(): value for name, value in headers}
     target = named.get("x-amz-target")
     if target:
-        return target.rpartition(".")[2], json.loads(body or b"{}")
+        action, request = target.rpartition(".")[2], json.loads(body or b"{}")
+        return f"{PROBE}{action}" if _is_probe(request) else action, request
     if "urlencoded" in named.get("content-type", ""):
         return parse_qs(body.decode()).get("Action", [method])[0], {}
     return method, {}
+
+
+def _is_probe(request: dict[str, Any]) -> bool:
+    """Whether a starting sink asks for its rights with it: rules are for the calls that do something."""
+    return any(
+        one.get("ReceiptHandle") == NO_RECEIPT or one.get("MessageBody") == UNSENDABLE
+        for one in request.get("Entries") or ()
+    )
