@@ -256,6 +256,26 @@ def test_what_an_unknown_schema_may_explain_is_put_off_and_then_rejected(scene: 
     assert [letter.attributes["reason"] for letter in made.dead.sent] == ["schema_unknown"]
 
 
+def test_a_missing_row_of_another_table_is_waited_for_and_then_rejected(scene: Callable[..., Scene]) -> None:
+    made = scene(max_receive_count=10, constraints=("severity_is_known",))
+    made.store.execute("CREATE TABLE datasets.severities (name text PRIMARY KEY)")
+    made.store.execute("INSERT INTO datasets.severities VALUES ('info')")
+    made.store.execute(
+        "ALTER TABLE datasets.alert_events_v1 ADD CONSTRAINT severity_is_known"
+        " FOREIGN KEY (severity) REFERENCES datasets.severities"
+    )
+    made.arrive(
+        Message((alert("a"), alert("b", "warning")), message_id="1"),
+        Message((alert("c", "critical"),), message_id="2", receives=9),
+    )
+    made.turn()
+    assert made.keys() == ["a"]
+    assert made.buffer.hidden == [("1", 29)]
+    assert made.buffer.deleted == ["2"]
+    [letter] = made.dead.sent
+    assert json.loads(letter.attributes["sluice"])["sqlstate"] == "23503"
+
+
 def too_slow_above(scene: Scene, records: int) -> list[int]:
     """Make batches of more than so many records run into the timeout; the sizes tried."""
     write = scene.writer.write
