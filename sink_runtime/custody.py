@@ -66,6 +66,15 @@ class Custody:
                     self._bytes -= len(held.message.body)
             self._tell_room()
 
+    def keep(self, messages: Iterable[Received]) -> None:
+        """Take back messages that were released to be deleted, and are not: they stay invisible until they are."""
+        now = time.monotonic()
+        with self._lock:
+            for message in messages:
+                if message.receipt not in self._held:
+                    self._bytes += len(message.body)
+                    self._held[message.receipt] = _Held(message, now)
+
     def take_due(self, most: int) -> list[Received]:
         """Up to `most` messages to extend now. `extended` must follow: until then none of them can be released."""
         now = time.monotonic()

@@ -12,6 +12,7 @@ from sink_runtime.queue import Deletes, EntryFailure, Received
 from sink_runtime.shared import Shared
 from sink_runtime.wire import QueueFault
 
+NAME = "deleter"  # its hold on the gate
 CALLS = 4  # at a time
 TURN_SECONDS = 1.0
 
@@ -69,28 +70,41 @@ class Deleter:
         return [messages[failure.index] for failure in answer if not failure.permanent]
 
     def _again(self, messages: list[Received], fault: Fault) -> None:
-        """Wait for the calls under way, then try these alone until all are deleted."""
+        """Wait for the calls under way, then try these alone until all are deleted.
+
+        Nothing is received meanwhile: what is written and not deleted would come again, and again, until SQS takes it for
+        a dead letter.
+        """
+        self._shared.gate.close(NAME, fault)
+        self._shared.custody.keep(messages)
         behind = [messages]
         while self._deletes.busy:
             for others, answer in self._deletes.finished(TURN_SECONDS):
                 if left := self._left(others, answer):
+                    self._shared.custody.keep(left)
                     behind.append(left)
         faults = [fault]
         for some in behind:
             self._shared.patience.until(partial(self._delete_alone, some, faults))
+        self._shared.gate.open(NAME)
 
     def _delete_alone(self, left: list[Received], faults: list[Fault]) -> None:
         """Delete `left`, and take out of it what is. Raises Fault while some may yet be deleted; `faults` first."""
         if faults:
             raise faults.pop()
-        self._deletes.start(list(left))
-        while self._deletes.busy:
-            for messages, answer in self._deletes.finished(TURN_SECONDS):
-                left[:] = self._left(messages, answer)
-                if isinstance(answer, Fault):
-                    raise answer
-        if left:
-            raise _some_failed()
+        self._shared.custody.release(left)
+        try:
+            self._deletes.start(list(left))
+            while self._deletes.busy:
+                for messages, answer in self._deletes.finished(TURN_SECONDS):
+                    left[:] = self._left(messages, answer)
+                    if isinstance(answer, Fault):
+                        raise answer
+            if left:
+                raise _some_failed()
+        except Fault:
+            self._shared.custody.keep(left)
+            raise
 
 
 def _some_failed() -> QueueFault:

@@ -1,9 +1,9 @@
-"""`python -m tests.campaigns.sink.outages`: long outages of Postgres, SQS, the dead-letter queue and SNS, under traffic.
+"""`python -m tests.campaigns.sink.outages`: long outages of Postgres, SQS, its queues and SNS, under traffic.
 
     python -m tests.campaigns.sink.outages --seconds 200
 
 Each lasts several times what all receives of a message last (visibility timeout times maxReceiveCount), on servers of its
-own, the four at once. Within, one sink is killed and another asked to stop. Nothing may be dead-lettered for an outage,
+own, all at once. Within, one sink is killed and another asked to stop. Nothing may be dead-lettered for an outage,
 nothing lost or doubled; told is how long it takes to catch up.
 """
 
@@ -66,6 +66,7 @@ OUTAGES = {
     "sqs": lambda rig: _without(
         "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessageBatch", rig=rig
     ),
+    "deletes": lambda rig: _without("DeleteMessageBatch", rig=rig),
     "dead-letter queue": lambda rig: _without("SendMessageBatch", rig=rig),
     "sns": lambda rig: _without("Publish", rig=rig),
 }
