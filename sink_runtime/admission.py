@@ -138,12 +138,12 @@ class Admission:
         fault = self._fault(record)
         if fault:
             return fault
+        known = not envelope.schema or envelope.schema in self._plan.schemas
+        reason = Reason.SCHEMA_VIOLATION if known else Reason.SCHEMA_UNKNOWN
         try:
             error = min(self._schema.iter_errors(record), key=lambda error: len(error.instance_path))
         except ValueError:  # an error holds the value, and Python makes no int of over 4,300 digits
-            return Rejection(Reason.SCHEMA_VIOLATION, "a number of over 4,300 digits is not admitted")
-        known = not envelope.schema or envelope.schema in self._plan.schemas
-        reason = Reason.SCHEMA_VIOLATION if known else Reason.SCHEMA_UNKNOWN
+            return Rejection(reason, "a number of over 4,300 digits is not admitted")
         return Rejection(reason, self._rule(error), _pointer(self._shown(error.instance_path)))
 
     def _rule(self, error: jsonschema_rs.ValidationError) -> str:

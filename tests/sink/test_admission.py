@@ -67,6 +67,12 @@ def test_a_rejection_says_where_and_which_rule_and_no_value(record: Any, pointer
     assert "secret" not in f"{refused.rejection}"
 
 
+def test_a_number_of_thousands_of_digits_under_an_unknown_schema_says_so() -> None:
+    text = json.dumps({"dataset": "alert_events", "schema": "mine", "records": [alert(value=7777777)]})
+    [refused] = read(Message(body=text.replace("7777777", "9" * 4_301).encode())).refused
+    assert refused.rejection.reason is Reason.SCHEMA_UNKNOWN
+
+
 def test_an_invalid_record_under_an_unknown_schema_says_so() -> None:
     known = read(Message((alert(severity="x"),), envelope={"schema": ALERTS.record_sha256}))
     unknown = read(Message((alert(severity="x"), alert()), envelope={"schema": "sha256:" + "0" * 64}))
