@@ -43,9 +43,13 @@ class Admission:
         """Decode, open and judge one message; nothing is raised for what it holds."""
         try:
             return self._read(message)
-        except MemoryError:  # of the machine, not of the message: the sink ends, and the message comes again
+        except (
+            MemoryError,
+            KeyboardInterrupt,
+            SystemExit,
+        ):  # not of the message: the sink ends, and it comes again
             raise
-        except Exception as error:  # noqa: BLE001 - a defect of ours that one message finds must not stop all others
+        except BaseException as error:  # noqa: BLE001 - a defect that one message finds (a panic of Rust's is no Exception) must not stop all others
             return self._rejected_whole(message, Rejection(Reason.UNREADABLE, type(error).__name__))
 
     def _read(self, message: Received) -> Delivery:
@@ -98,11 +102,13 @@ class Admission:
 
     def _sorted_out(self, envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
         indexes, refused = [], []
+        kept: dict[Rejection, Rejection] = {}  # thousands of records are often refused for one and the same reason
         for index, record in enumerate(envelope.records):
             if self._fault(record) is None and self._schema.admits(record):
                 indexes.append(index)
             else:
-                refused.append(Refused(index, _position(envelope, index), self._why(record, envelope)))
+                why = self._why(record, envelope)
+                refused.append(Refused(index, _position(envelope, index), kept.setdefault(why, why)))
         return tuple(indexes), refused
 
     def _attribution(self, message: Received, origin: Origin | None) -> tuple[str, str]:

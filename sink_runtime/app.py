@@ -20,7 +20,7 @@ from sink_runtime.deleter import Deleter
 from sink_runtime.events import Publisher
 from sink_runtime.faults import Fault
 from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.queue import Queue
+from sink_runtime.queue import BATCH_ENTRIES, Queue
 from sink_runtime.receiver import Receiver
 from sink_runtime.rejects import Rejects
 from sink_runtime.settings import DEFAULT_DRAIN_SECONDS
@@ -101,7 +101,8 @@ class Sink:
         self._parts.heartbeat.ending.set()
         self._join(self._heartbeat, until)
         self._give_back()
-        self._leave()
+        if time.monotonic() < until:
+            self._leave()
 
     def _join(self, workers: Sequence[Worker], until: float) -> None:
         late = [worker.name for worker in workers if not worker.join(until - time.monotonic())]
@@ -113,11 +114,16 @@ class Sink:
         left = self._shared.custody.release_all()
         if not left:
             return
-        try:
-            self._parts.buffer.hide(left, 0)
-            self._log.info("messages given back", messages=len(left))
-        except Fault as fault:
-            self._log.warning("messages not given back", messages=len(left), why=fault.text)
+        missed, why = 0, ""
+        for start in range(0, len(left), BATCH_ENTRIES):
+            some = left[start : start + BATCH_ENTRIES]
+            try:
+                self._parts.buffer.hide(some, 0)
+            except Fault as fault:
+                missed, why = missed + len(some), fault.text
+        self._log.info("messages given back", messages=len(left) - missed)
+        if missed:
+            self._log.warning("messages not given back", messages=missed, why=why)
 
     def _leave(self) -> None:
         """Say goodbye to Postgres, unless a thread still hangs on its session."""

@@ -56,7 +56,11 @@ class _Assembly:
         database = self._database()
         session = Session(database, self._plan, self._shared.plan_sha256)
         writer = Writer(
-            self._plan, self._shared.plan_sha256, database.begin, prepare=not self._settings.has_pooler
+            self._plan,
+            self._shared.plan_sha256,
+            database.begin,
+            prepare=not self._settings.has_pooler,
+            accepted=self._settings.accept_refusals,
         )
         return BatchWriter(name, session, writer, self._shared)
 

@@ -27,7 +27,12 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 10
 
 # What a call may fail with. The last: something between here and the service answered in its place, as it saw fit.
-FAILURES = (BotoCoreError, ClientError, ResponseParserError)
+FAILURES = (
+    BotoCoreError,
+    ClientError,
+    ResponseParserError,
+    RuntimeError,
+)  # the last of credentials that ended
 
 
 class Aws:
@@ -63,7 +68,7 @@ class Aws:
         try:
             found = self._found or self._find()
             frozen = found.get_frozen_credentials() if found else None
-        except BotoCoreError as error:
+        except Exception as error:  # botocore lets RuntimeError, KeyError and ClientError through here too
             raise Fault("credentials", type(error).__name__) from error
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
             raise Fault("credentials", "no AWS credentials found", alarm=True)

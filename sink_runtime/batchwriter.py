@@ -42,12 +42,12 @@ class BatchWriter:
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Commit what the deliveries brought, and settle each of them."""
         self._batches += 1
-        refused: dict[str, list[Refused]] = defaultdict(list)
+        refused: dict[int, list[Refused]] = defaultdict(list)  # by delivery: one message may be here twice
         for part, rejection in self._write(Batch.of(deliveries)):
-            refused[part.delivery.message.receipt].append(_refused(part, rejection))
+            refused[id(part.delivery)].append(_refused(part, rejection))
         safe, rejects = [], []
         for delivery in deliveries:
-            found = refused.get(delivery.message.receipt, ()) if refused else ()
+            found = refused.get(id(delivery), ()) if refused else ()
             if found or delivery.refused:
                 rejects.append((delivery, [*delivery.refused, *found]))
             else:

@@ -20,7 +20,8 @@ STATEMENT_SECONDS = 30
 # Well under the statement's: whoever waits for a lock is not slow, and no record is to blame (55P03, not 57014).
 LOCK_SECONDS = 10
 TEXT_CHARACTERS = 300  # of what libpq says
-FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again
+FRESH_CREDENTIALS = 2  # how often in a row a refused login fetches them again at once
+LATER_CREDENTIALS = 4  # after that, at every so many refusals: a secret that is mended must be seen
 
 # A statement's answer that is later than this never comes. The server's own timeout is no help where the way to it is
 # broken and nobody says so, and keepalives are answered by whatever stands in between.
@@ -99,7 +100,7 @@ class Database:
     def connect(self) -> Connection:
         """A fresh connection in place of the old one. Raises Fault.
 
-        A refused login drops the credentials, twice in a row, so that the next try fetches them again.
+        A refused login drops the credentials, twice in a row and then now and then, so that the next try fetches them again.
         """
         self.close()
         if self._login is None:
@@ -126,7 +127,7 @@ class Database:
             fault = DatabaseFault.of(error, self._plan)
         else:
             self._refusals += 1
-            if self._refusals <= FRESH_CREDENTIALS:
+            if self._refusals <= FRESH_CREDENTIALS or self._refusals % LATER_CREDENTIALS == 0:
                 self._login = None
             fault = DatabaseFault(Diagnosis(error.sqlstate or "28000", None, None), Action.CREDENTIALS)
         fault.text = f"{fault.text}: {_first_line(error)}"

@@ -11,7 +11,7 @@ from sink_runtime.queue import Received
 from sink_runtime.reasons import Rejection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A rejected record. `index` is its place in the body's records, None where the body itself is rejected;
     `position` is its identity's, which a dead letter keeps through replays.

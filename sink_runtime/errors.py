@@ -73,11 +73,14 @@ class Diagnosis:
     sqlstate: str
     column: str | None
     constraint: str | None
+    relation: tuple[str, str] | None = None  # schema and table; None where the server names none
 
     @classmethod
     def of(cls, error: psycopg.Error) -> Diagnosis:
         """The diagnosis of a driver's error."""
-        return cls(error.sqlstate or "", error.diag.column_name, error.diag.constraint_name)
+        found = error.diag
+        relation = (found.schema_name or "", found.table_name) if found.table_name else None
+        return cls(error.sqlstate or "", found.column_name, found.constraint_name, relation)
 
     def __str__(self) -> str:
         named = [name for name in (self.column, self.constraint) if name]
@@ -109,6 +112,8 @@ def _fits(row: Row, diagnosis: Diagnosis, plan: SinkPlan) -> bool:
 
 
 def _is_own(diagnosis: Diagnosis, plan: SinkPlan) -> bool:
+    if diagnosis.relation not in (None, (plan.relation_schema, plan.relation)):
+        return False  # of a table that a trigger writes to
     if diagnosis.constraint is not None:
         return diagnosis.constraint in plan.constraints
     # A null that the plan admits is no fault of its record: the table has become stricter than the plan.

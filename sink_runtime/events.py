@@ -7,6 +7,7 @@ and a topic that is away never keeps records from being written.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ import orjson
 import psycopg
 from botocore.exceptions import ClientError
 
-from sink_runtime import instances
+from sink_runtime import instances, progress
 from sink_runtime.aws import FAILURES, Aws, code_of
 from sink_runtime.database import Connection, Database
 from sink_runtime.errors import DatabaseFault
@@ -121,10 +122,14 @@ class Publisher:
 
     def _publish_some(self, connection: Connection) -> None:
         rows = connection.execute(_UNPUBLISHED, [self._plan.dataset, self._plan.version, ROWS]).fetchall()
+        until = time.monotonic() + LEASE_SECONDS / 2
         for row in rows:
             body = orjson.dumps(event(row, self._plan, self._source)).decode()
             self._publish(body)
             connection.execute(_PUBLISHED, [row[0]])
+            progress.mark()
+            if time.monotonic() > until:  # the lease is asked for again
+                return
 
     def _publish(self, body: str) -> None:
         try:

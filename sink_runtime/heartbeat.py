@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from sink_runtime import progress
 from sink_runtime.faults import Fault
 from sink_runtime.queue import Queue, Received
 from sink_runtime.shared import Shared
@@ -29,12 +30,15 @@ class Heartbeat:
     def turn(self) -> None:
         """Wait a moment, then extend what is due."""
         self.ending.wait(self._pause)
-        while due := self._shared.custody.take_due(_MOST_MESSAGES):
+        while not self.ending.is_set() and (due := self._shared.custody.take_due(_MOST_MESSAGES)):
+            progress.mark()
             again: Sequence[Received] = due
             try:
                 again = self._extend(due)
             finally:
                 self._shared.custody.extended(again)
+            if len(again) == len(due):  # SQS does not answer: others would fare no better now
+                return
 
     def _extend(self, due: Sequence[Received]) -> Sequence[Received]:
         """Extend messages; those that are to be tried again soon."""

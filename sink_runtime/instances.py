@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 
 from sink_runtime.database import Connection
@@ -19,9 +20,14 @@ _GONE = "UPDATE sluice.sink_instances SET last_seen = '-infinity' WHERE dataset 
 _SEEN = "UPDATE sluice.sink_instances SET last_seen = now() WHERE dataset = $1 AND instance = $2"
 
 
+_TOKEN = secrets.token_hex(4)
+
+
 def instance_name() -> str:
-    """This process among the sinks: the host's name (a container's id) and the process' number."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process among the sinks: the host's name, the process' number, and a token: containers that share the host's
+    name are all process 1.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
 def register(connection: Connection, plan: SinkPlan, plan_sha256: str, instance: str) -> None:
@@ -29,9 +35,13 @@ def register(connection: Connection, plan: SinkPlan, plan_sha256: str, instance:
     connection.execute(_REGISTER, [plan.dataset, instance, plan_sha256, plan.version, plan.contract])
 
 
-def seen(connection: Connection, plan: SinkPlan, instance: str) -> None:
-    """Say that this sink is alive; also the probe that the database is. Raises psycopg.Error."""
-    connection.execute(_SEEN, [plan.dataset, instance])
+def seen(connection: Connection, plan: SinkPlan, plan_sha256: str, instance: str) -> None:
+    """Say that this sink is alive; also the probe that the database is. Raises psycopg.Error.
+
+    Registers it anew where somebody has removed it: a contract migration must not overlook it.
+    """
+    if connection.execute(_SEEN, [plan.dataset, instance]).rowcount == 0:
+        register(connection, plan, plan_sha256, instance)
 
 
 def gone(connection: Connection, plan: SinkPlan, instance: str) -> None:

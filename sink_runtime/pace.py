@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-SMALLEST = 10
+SMALLEST = 20  # below which a constraint that refuses everything would not be noticed
 _TOO_LONG = 1 / 6  # of the visibility timeout
 _QUICK = 1 / 24
 _GROWTH = 1.25

@@ -37,8 +37,13 @@ class Receiver:
         if self._shared.patience.stop.is_set():
             self._end()
         self._start()
-        for answer in self._receives.finished(TURN_SECONDS):
+        answers = self._receives.finished(TURN_SECONDS)
+        for answer in answers:
             self._take(answer)
+        for answer in answers:  # only now that all else is held
+            if isinstance(answer, Fault):
+                self._recover(answer)
+                break
 
     def _start(self) -> None:
         """Begin as many receives as are wanted."""
@@ -62,7 +67,6 @@ class Receiver:
         messages = () if isinstance(answer, Fault) else answer
         self._hold(messages)
         if isinstance(answer, Fault):
-            self._recover(answer)
             return
         self._adapt(len(messages))
         self._shared.intake.put([self._admission.read(message) for message in messages])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
+from sink_runtime import progress
 from sink_runtime.deadletters import DeadLetters
 from sink_runtime.delivery import Refused
 from sink_runtime.faults import Fault
 from sink_runtime.putoff import backoff_seconds, hold_seconds
-from sink_runtime.queue import BATCH_ENTRIES, MAX_MESSAGE_BYTES, Outgoing, Queue, Received
+from sink_runtime.queue import BATCH_ENTRIES, MAX_MESSAGE_BYTES, EntryFailure, Outgoing, Queue, Received
 from sink_runtime.reasons import Reason
 from sink_runtime.settlement import Outcome
 from sink_runtime.shared import Shared
@@ -18,6 +20,9 @@ from sink_runtime.wire import QueueFault
 
 HOLDER = "dead_letters"  # its hold on the gate
 FOREIGN_KEY = "23503"  # the row that a record refers to may come a little later
+
+# Codes that lay a whole call at the door of what one of its entries holds; AWS gives them by entry, other servers may not.
+_OF_A_LETTER = frozenset({"InvalidMessageContents", "InvalidParameterValue", "BatchRequestTooLong"})
 
 Letter = tuple[int, Outgoing]  # the number of the outcome that it belongs to, and the letter
 
@@ -62,6 +67,7 @@ class Rejects:
         for letters in _calls(self._written(outcomes, unsendable)):
             self._shared.patience.until(partial(self._send, letters, unsendable), self._close_gate)
             self._shared.gate.open(HOLDER)
+            progress.mark()
         self._shared.settlement.delete(
             [delivery.message for number, (delivery, _) in enumerate(outcomes) if number not in unsendable]
         )
@@ -81,12 +87,26 @@ class Rejects:
 
     def _send(self, letters: list[Letter], unsendable: dict[int, str]) -> None:
         """Send letters; what is done with is taken out of the list. Raises QueueFault while some may yet be sent."""
-        failures = self._dead_letter_queue.send([letter for _, letter in letters])
+        failures = self._sent([letter for _, letter in letters])
         self._shared.metrics.letters_sent(len(letters) - len(failures))
         unsendable |= {letters[one.index][0]: one.code for one in failures if one.permanent}
         letters[:] = [letters[one.index] for one in failures if not one.permanent]
         if letters:
             raise QueueFault("dead_letters", "send failed for some letters", 500)
+
+    def _sent(self, letters: list[Outgoing]) -> Sequence[EntryFailure]:
+        """Send letters in one call, or one by one where the call is refused as a whole for what one of them holds."""
+        try:
+            return self._dead_letter_queue.send(letters)
+        except QueueFault as fault:
+            if fault.code not in _OF_A_LETTER:
+                raise
+            if len(letters) == 1:
+                return [EntryFailure(0, fault.code, permanent=True)]
+        found: list[EntryFailure] = []
+        for index, letter in enumerate(letters):
+            found += [replace(one, index=index) for one in self._sent([letter])]
+        return found
 
     def _close_gate(self, fault: Fault) -> None:
         self._shared.gate.close(HOLDER, fault)

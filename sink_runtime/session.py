@@ -33,7 +33,7 @@ class Session:
             if connection is None or connection.broken:
                 return self._open()
             if time.monotonic() - self._seen >= SEEN_SECONDS:
-                instances.seen(connection, self._plan, self._instance)
+                instances.seen(connection, self._plan, self._plan_sha256, self._instance)
                 self._seen = time.monotonic()
         except psycopg.Error as error:
             self._database.close()

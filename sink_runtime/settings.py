@@ -5,6 +5,7 @@ The service resource, `dev/` and the sink use these names and no others. Standar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ DATABASE_NAME = "SLUICE_DATABASE_NAME"
 DATABASE_SSLMODE = "SLUICE_DATABASE_SSLMODE"
 DATABASE_SECRET_ARN = "SLUICE_DATABASE_SECRET_ARN"
 DATABASE_POOLER = "SLUICE_DATABASE_POOLER"
+ACCEPT_REFUSALS = "SLUICE_ACCEPT_REFUSALS"
 TRUSTED_SENDERS = "SLUICE_TRUSTED_SENDERS"
 HTTP_HOST = "SLUICE_HTTP_HOST"
 HTTP_PORT = "SLUICE_HTTP_PORT"
@@ -35,6 +37,8 @@ LEAST_DRAIN_SECONDS = 7  # a long poll (5 s) must be awaited: what it brings wou
 LONGEST_DRAIN_SECONDS = 110  # an ECS task is killed 120 s after it was asked to stop, at the latest
 POOLERS = ("none", "transaction")
 LOG_FORMATS = ("json", "human")
+
+SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ VARIABLES: tuple[Variable, ...] = (
         f"From SIGTERM to the end at the latest, {LEAST_DRAIN_SECONDS} to {LONGEST_DRAIN_SECONDS}; what is not done by then comes again. "
         "The service's stop timeout must be longer.",
     ),
+    Variable(
+        ACCEPT_REFUSALS,
+        "",
+        "SQLSTATEs, comma-separated (`23514`), by which Postgres may refuse most of a batch: the records become dead "
+        "letters. Without them that pauses the sink, since a constraint is more likely wrong than a stream. For the "
+        "time that it takes, after a person has looked.",
+    ),
     Variable(LOG_FORMAT, "json", "`json`, one object a line, or `human`."),
     Variable(REGION, None, "The AWS region of queues, topic, bucket and secret."),
     Variable(
@@ -131,6 +142,7 @@ class Settings:
     http_host: str = DEFAULT_HTTP_HOST
     http_port: int = DEFAULT_HTTP_PORT
     drain_seconds: int = DEFAULT_DRAIN_SECONDS
+    accept_refusals: tuple[str, ...] = ()
 
 
 def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
@@ -154,12 +166,17 @@ def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
         region=found[REGION],
         endpoint_url=found.get(ENDPOINT_URL),
         log_format=found[LOG_FORMAT],
-        trusted_senders=tuple(filter(None, map(str.strip, found.get(TRUSTED_SENDERS, "").split(",")))),
+        trusted_senders=_listed(found.get(TRUSTED_SENDERS, "")),
         has_pooler=found[DATABASE_POOLER] == "transaction",
         http_host=found[HTTP_HOST],
         http_port=int(found[HTTP_PORT]),
         drain_seconds=int(found[DRAIN_SECONDS]),
+        accept_refusals=_listed(found.get(ACCEPT_REFUSALS, "")),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _missing(found: Mapping[str, str], plan: str | None) -> Iterator[str]:
@@ -177,6 +194,8 @@ def _wrong(found: Mapping[str, str]) -> Iterator[str]:
         value = found.get(name, str(most))
         if not (value.isdecimal() and least <= int(value) <= most):
             yield f"{name} is not a whole number from {least} to {most}"
+    if wrong := [one for one in _listed(found.get(ACCEPT_REFUSALS, "")) if not SQLSTATE.fullmatch(one)]:
+        yield f"{ACCEPT_REFUSALS} holds {wrong[0]!r}, which is no SQLSTATE of five digits and capitals"
     if TOPIC_ARN in found and found[TOPIC_ARN].split(":")[2:3] != ["sns"]:
         yield f"{TOPIC_ARN} is not the ARN of an SNS topic"
     for name, values in ((LOG_FORMAT, LOG_FORMATS), (DATABASE_POOLER, POOLERS)):

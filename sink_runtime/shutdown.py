@@ -12,7 +12,8 @@ def on_signals() -> threading.Event:
     stop = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        # Not from here: a second signal, met within set() itself, would wait for the first one for ever.
+        threading.Thread(target=stop.set, name="stop", daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)

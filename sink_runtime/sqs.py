@@ -69,7 +69,7 @@ class SqsQueue:
         for batch in _batches(items, weight):
             entries = [{"Id": str(index), **entry(item)} for index, item in batch]
             answer = self._wire.call(action, {"QueueUrl": self._url, "Entries": entries})
-            failures += _failures(answer)
+            failures += _failures(answer, [index for index, _ in batch])
         return failures
 
 
@@ -127,7 +127,7 @@ class SqsDeletes:
     def finished(self, seconds: float) -> list[tuple[list[Received], Sequence[EntryFailure] | QueueFault]]:
         """Each delete that has ended, with what failed of it; waits up to `seconds` for the first."""
         return [
-            (messages, answer if isinstance(answer, QueueFault) else _failures(answer))
+            (messages, answer if isinstance(answer, QueueFault) else _failures(answer, range(len(messages))))
             for messages, answer in self._lanes.finished(seconds)
         ]
 
@@ -146,8 +146,15 @@ def _messages(answer: dict[str, Any]) -> list[Received]:
     return [_received(message) for message in answer.get("Messages") or ()]
 
 
-def _failures(answer: dict[str, Any]) -> list[EntryFailure]:
-    return [_failure(failed) for failed in answer.get("Failed") or ()]
+def _failures(answer: dict[str, Any], asked: Sequence[int]) -> list[EntryFailure]:
+    """What failed of the entries asked for. One of which the answer says nothing was not done: not every 200 is SQS'."""
+    failed = [_failure(entry) for entry in answer.get("Failed") or ()]
+    told = {failure.index for failure in failed} | {
+        int(entry["Id"]) for entry in answer.get("Successful") or ()
+    }
+    return failed + [
+        EntryFailure(index, "NotAnswered", permanent=False) for index in asked if index not in told
+    ]
 
 
 def _batches(items: Sequence[Item], weight: Callable[[Item], int]) -> Iterator[list[tuple[int, Item]]]:
@@ -194,6 +201,6 @@ def _replays(attributes: dict[str, Any]) -> int:
     """The replay count of a message that an operator sent again; 0 where there is none to read."""
     try:
         told = json.loads(attributes[_DEAD_LETTER_ATTRIBUTE]["StringValue"])["replays"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return 0
     return told if isinstance(told, int) else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,13 +58,25 @@ class Written:
 
 
 class Writer:
-    """Writes by one plan. Without `prepare`, every statement is sent whole, as a transaction pooler needs it."""
+    """Writes by one plan. Without `prepare`, every statement is sent whole, as a transaction pooler needs it.
 
-    def __init__(self, plan: SinkPlan, plan_sha256: str, begin: str = BEGIN, *, prepare: bool = True) -> None:
+    `accepted` are SQLSTATEs by which a person lets most of a batch be refused: without them that pauses the sink.
+    """
+
+    def __init__(
+        self,
+        plan: SinkPlan,
+        plan_sha256: str,
+        begin: str = BEGIN,
+        *,
+        prepare: bool = True,
+        accepted: Collection[str] = (),
+    ) -> None:
         self._plan = plan
         self._plan_sha256 = plan_sha256
         self._begin = begin.encode()
         self._prepare = prepare
+        self._accepted = frozenset(accepted)
         self._statement = plan.statement.encode()
 
     def write(self, connection: Connection, batch: Batch) -> Written:
@@ -130,7 +142,7 @@ class Writer:
         if batch.records < MASS_RECORDS:
             return
         [(sqlstate, times)] = Counter(one.sqlstate for _, one in refused).most_common(1)
-        if sqlstate and times > batch.records * MASS_SHARE:
+        if sqlstate and sqlstate not in self._accepted and times > batch.records * MASS_SHARE:
             raise DatabaseFault.mass_refusal(sqlstate, times, batch.records)
 
     def _execute(self, connection: Connection, batch: Batch) -> Committed:
@@ -141,7 +153,8 @@ class Writer:
             )
         except psycopg.Error as error:
             raise DatabaseFault.of(error, self._plan, of_data=True) from None
-        progress.mark()
+        finally:
+            progress.mark()
         return Committed(commit_id, *cursor.fetchone())
 
     @contextmanager
@@ -175,9 +188,14 @@ class Writer:
         ]
 
 
-@lru_cache(maxsize=4096)
 def _listed(positions: Sequence[int]) -> str:
-    """Positions as text. Messages have the same few runs of them again and again."""
+    """Positions as text."""
+    return _kept(positions) if isinstance(positions, range) else ",".join(map(str, positions))
+
+
+@lru_cache(maxsize=256)
+def _kept(positions: range) -> str:
+    """Most messages have the same few runs of positions again and again."""
     return ",".join(map(str, positions))
 
 

@@ -142,13 +142,13 @@ def _changed(dataset: Dataset) -> sql.Composable:
     """Whether the record columns of an updated row differ from those it had.
 
     RETURNING sees the new row only (before Postgres 18), but a query in it still sees the row of the statement's
-    snapshot. Where another transaction has replaced that row since, its xmax is not ours: counted as changed, since
+    snapshot. Where another transaction has replaced that row since, its xmax is not our row's xmin: counted as changed, since
     a change that nobody announces is worse than an announcement too many. Nothing is locked ahead of the insert,
     which would break the order of locks.
     """
     table = table_of(dataset)
     return sql.SQL(
-        "coalesce((\nSELECT was.xmax <> pg_current_xact_id()::xid OR {differs}\nFROM {relation} AS was\nWHERE {same}\n), true)"
+        "coalesce((\nSELECT was.xmax <> t.xmin OR {differs}\nFROM {relation} AS was\nWHERE {same}\n), true)"
     ).format(
         differs=_differs(dataset, "was", "t"),
         relation=sql.Identifier(table.schema, table.name),

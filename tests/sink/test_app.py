@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -208,6 +208,17 @@ def test_letters_that_fail_are_sent_again_and_no_other_twice(scene: Callable[...
     assert made.buffer.deleted == ["1"]
 
 
+def test_a_call_refused_for_one_letter_is_taken_apart(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    made.arrive(*(Message((alert(f"k{number}", "x"),), message_id=str(number)) for number in range(3)))
+    refused = QueueFault("dead_letters", "InvalidMessageContents", 400)
+    made.dead.fail("send", refused, [], refused, [])
+    made.turn()
+    assert len(made.dead.sent) == 2
+    assert made.buffer.deleted == ["0", "2"]
+    assert made.buffer.hidden == [("1", 30)]
+
+
 def test_a_letter_that_is_never_taken_keeps_its_source_and_no_other(scene: Callable[..., Scene]) -> None:
     made = scene()
     made.arrive(
@@ -362,11 +373,11 @@ def test_a_lost_answer_to_commit_changes_nothing(scene: Callable[..., Scene]) ->
     assert made.store.commits() == [(1, 1, 1, 0, 0, 0)]
 
 
-def lax(scene: Scene, *messages: Message) -> Written:
+def lax(scene: Scene, *messages: Message, accepted: Sequence[str] = ()) -> Written:
     """Write by a plan whose schema admits anything: what is refused is refused by real CHECKs."""
     plan = replace(scene.store.plan, effective={})
     batch = Batch.of([Admission(plan).read(message.received()) for message in messages])
-    return Writer(plan, plan.sha256).write(scene.session.enter(), batch)
+    return Writer(plan, plan.sha256, accepted=accepted).write(scene.session.enter(), batch)
 
 
 def test_the_refused_are_found_and_the_rest_is_committed(scene: Callable[..., Scene]) -> None:
@@ -403,6 +414,43 @@ def test_a_constraint_that_refuses_most_of_a_batch_pauses_it(scene: Callable[...
         lax(made, Message(records))
     assert (raised.value.action, raised.value.alarm) == (Action.PAUSE, True)
     assert "23514 CheckViolation refuses at least 31 of 60 records" in raised.value.text
+
+
+def test_a_person_may_let_most_of_a_batch_be_refused(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    records = tuple(alert(f"k{number}", "info" if number % 3 == 0 else "x") for number in range(60))
+    written = lax(made, Message(records), accepted=["23514"])
+    assert len(written.refused) == 40
+    assert len(made.keys()) == 20
+
+
+def test_another_table_s_constraint_of_the_same_name_blames_no_record(scene: Callable[..., Scene]) -> None:
+    made = scene()
+    name = next(one for one in made.store.plan.constraints if one.startswith("ck_severity"))
+    made.store.execute(
+        f"CREATE TABLE datasets.audit (severity text CONSTRAINT {name} CHECK (severity <> 'info'))"
+    )
+    made.store.execute(
+        "CREATE FUNCTION datasets.audited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+        " $$ BEGIN INSERT INTO datasets.audit VALUES (new.severity); RETURN new; END $$"
+    )
+    made.store.execute(
+        "CREATE TRIGGER audited BEFORE INSERT ON datasets.alert_events_v1 FOR EACH ROW EXECUTE FUNCTION datasets.audited()"
+    )
+    with pytest.raises(DatabaseFault) as raised:
+        made.store.write(made.session.enter(), Message((alert("a"),)))
+    assert raised.value.action is Action.PAUSE
+
+
+def test_a_removed_registration_is_made_again(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scene()
+    monkeypatch.setattr("sink_runtime.session.SEEN_SECONDS", 0.0)
+    made.session.enter()
+    made.store.execute("DELETE FROM sluice.sink_instances")
+    made.session.enter()
+    assert made.store.fetch("SELECT plan_sha256 FROM sluice.sink_instances") == [(made.store.plan.sha256,)]
 
 
 def test_few_records_are_refused_however_many_of_them(scene: Callable[..., Scene]) -> None:

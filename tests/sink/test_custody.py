@@ -76,9 +76,8 @@ class Beating:
         log, self.lines = silent_log()
         made = replace(sink_plan(datasets.alert_events(), ()), visibility_timeout_seconds=30, **plan)
         self.shared = Shared.of(made, made.sha256, Patience(threading.Event(), log), log)
-        ending = threading.Event()
-        ending.set()  # no pause between two turns
-        self.heartbeat = Heartbeat(self.queue, ending, self.shared)
+        self.heartbeat = Heartbeat(self.queue, threading.Event(), self.shared)
+        self.heartbeat._pause = 0
 
     def hold(self, *messages: Received) -> None:
         assert self.shared.custody.reserve(0)

@@ -113,3 +113,25 @@ def test_at_the_end_the_last_receives_are_held_to_be_given_back() -> None:
         receiver.turn()
     assert receives.busy == 0
     assert len(shared.custody.release_all()) == 10 * (7 - len(receives.answers))
+
+
+class Together(Scripted):
+    """All that is under way is answered at once."""
+
+    def finished(self, seconds: float) -> list[Sequence[Received] | Fault]:
+        return [answer for _ in range(self.busy) for answer in super(Together, self).finished(seconds)]
+
+
+def test_what_arrives_together_with_a_fault_is_held_before_the_fault_is_waited_for() -> None:
+    receives = Together(10, AWAY, 10, 10, 10, 10, 10)
+    receiver, shared = made(receives)
+    receiver.turn()
+    shared.gate.close("writer-1", Fault("postgres", "away"))  # the recovery receives nothing more
+    held = []
+    shared.patience.until = lambda *_: held.append(shared.custody.counts()[0])  # type: ignore[method-assign,assignment]
+    receives.busy = 0
+    for _ in range(6):
+        assert shared.custody.reserve(0)
+        receives.start(1)
+    receiver.turn()
+    assert held == [60]

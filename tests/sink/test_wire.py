@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -166,14 +166,41 @@ def test_half_a_surrogate_pair_does_not_hide_its_neighbours(server: Server) -> N
     assert [one.body for one in found] == [b"\xed\xa0\x80", b"{}"]
 
 
+def answered(done: Iterable[int], *failed: Any) -> bytes:
+    """SQS' answer to a batch call."""
+    return json.dumps({"Successful": [{"Id": str(one)} for one in done], "Failed": failed}).encode()
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", answered([0])])
+def test_what_an_answer_says_nothing_of_is_not_done(server: Server, answer: bytes) -> None:
+    """As from a proxy in SQS' place: a letter that nobody took must not have its message deleted."""
+    server.answers = [(200, answer)]
+    failures = SqsQueue(URL, wire(server)).send([Outgoing("a", {}), Outgoing("b", {})])
+    assert [(one.index, one.code, one.permanent) for one in failures][-1] == (1, "NotAnswered", False)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"replays": "many"}', "{}", "5"])
+def test_an_attribute_of_anybody_s_stops_nothing(server: Server, text: str) -> None:
+    message = {
+        "MessageId": "m",
+        "ReceiptHandle": "r",
+        "Body": "{}",
+        "Attributes": {"SentTimestamp": "1", "SenderId": "x", "ApproximateReceiveCount": "1"},
+        "MessageAttributes": {"sluice": {"StringValue": text}},
+    }
+    server.answers = [(200, json.dumps({"Messages": [message]}).encode())]
+    [found] = SqsQueue(URL, wire(server)).receive(0)
+    assert found.replays == 0
+
+
 def test_calls_hold_ten_entries_with_distinct_ids_and_failures_are_indexed(server: Server) -> None:
     messages = [Message(message_id=str(number)).received() for number in range(23)]
     failed = {"Id": "12", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}
     busy = {"Id": "20", "Code": "InternalError", "SenderFault": False}
     server.answers = [
-        (200, b"{}"),
-        (200, json.dumps({"Failed": [failed]}).encode()),
-        (200, json.dumps({"Failed": [busy]}).encode()),
+        (200, answered(range(10))),
+        (200, answered([10, 11, *range(13, 20)], failed)),
+        (200, answered([21, 22], busy)),
     ]
     failures = SqsQueue(URL, wire(server)).delete(messages)
     assert [(one.index, one.permanent) for one in failures] == [(12, True), (20, False)]
