@@ -102,7 +102,7 @@ class Admission:
 
     def _sorted_out(self, envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
         indexes, refused = [], []
-        kept: dict[Rejection, Rejection] = {}  # thousands of records are often refused for one and the same reason
+        kept: dict[Rejection, Rejection] = {}  # thousands of records are often refused for one reason
         for index, record in enumerate(envelope.records):
             if self._fault(record) is None and self._schema.admits(record):
                 indexes.append(index)
