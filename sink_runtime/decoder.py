@@ -68,9 +68,13 @@ def _exactly(body: bytes) -> Json:
     """The value with decimals where a number needs them; also the judge of what orjson refused."""
     try:
         value = json.loads(
-            body.decode(), parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
+            body.decode(),
+            parse_float=_decimal,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object,
         )
-        json.dumps(value, ensure_ascii=False, default=str).encode()
+        _encode(value)
     except UnicodeDecodeError as error:
         raise RejectedError(Reason.INVALID_ENCODING, f"byte {error.start} is not UTF-8") from None
     except UnicodeEncodeError:
@@ -81,6 +85,19 @@ def _exactly(body: bytes) -> Json:
     except RecursionError:
         raise RejectedError(Reason.TOO_DEEP, "the body is nested too deeply to be read") from None
     return value
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """The last of equal keys counts; what the others hold is judged here, since nobody sees it any more."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _encode(pairs)
+    return found
+
+
+def _encode(value: Json) -> None:
+    """Raises UnicodeEncodeError where a string holds half a surrogate pair."""
+    json.dumps(value, ensure_ascii=False, default=str).encode()
 
 
 def _integer(text: str) -> int | Decimal:

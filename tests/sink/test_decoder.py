@@ -41,6 +41,7 @@ def nested(depth: int) -> bytes:
         (b'["\\ud800"]', Reason.INVALID_ENCODING),
         (b'["\\udc00\\ud800", 1234567890123456789]', Reason.INVALID_ENCODING),
         (b'{"\\ud800": 1}', Reason.INVALID_ENCODING),
+        (b'{"a": ["\\ud800"], "a": 1}', Reason.INVALID_ENCODING),
         (nested(100_000), Reason.TOO_DEEP),
         (b" " * (MAX_BYTES + 1), Reason.BODY_TOO_LARGE),
     ],

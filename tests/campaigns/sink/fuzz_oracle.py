@@ -107,7 +107,9 @@ def _body_faults(text: str) -> set[str]:
         return faults.reasons
     try:
         found = strict_json.read(text)
-        faults.unless(not found.has_half, "invalid_encoding")
+        if found.has_half:
+            faults.reasons.add("invalid_encoding")
+            faults.unless(found.depth <= UNREADABLE_DEPTH, "too_deep")
     except strict_json.NotJsonError:
         faults.reasons.add("not_json")
         # A reader that meets the depth first does not come to what is wrong behind it.
