@@ -17,6 +17,8 @@ BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
 # Beyond this, receiving more would only make it wait here: several batches' worth is enough.
 AHEAD_BYTES = 8 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
+# Of visibility timeout: what is in hand can be deleted, or extended, in time even where each call takes half a second.
+AHEAD_MESSAGES_A_SECOND = 60
 _AGAIN = 3 / 4  # of either, below which receiving begins again: in runs, not a receive at a time
 
 
@@ -26,6 +28,7 @@ class Custody:
     def __init__(self, max_message_bytes: int, visibility_seconds: int) -> None:
         self.receive_bytes = BATCH_ENTRIES * max_message_bytes
         self._third = visibility_seconds / 3
+        self._ahead_messages = min(AHEAD_MESSAGES, AHEAD_MESSAGES_A_SECOND * visibility_seconds)
         self._lock = threading.Lock()
         self._has_changed = threading.Condition(self._lock)  # there may be room for a receive
         self._is_extended = threading.Condition(self._lock)
@@ -117,7 +120,9 @@ class Custody:
     def _tell_room(self) -> None:
         """Wake one receiver: one more receive may fit, and it wakes the next when it is done."""
         limit = _AGAIN if self._is_far_ahead else 1
-        self._is_far_ahead = self._bytes >= limit * AHEAD_BYTES or len(self._held) >= limit * AHEAD_MESSAGES
+        self._is_far_ahead = (
+            self._bytes >= limit * AHEAD_BYTES or len(self._held) >= limit * self._ahead_messages
+        )
         if self._has_room():
             self._has_changed.notify()
 

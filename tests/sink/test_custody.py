@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.custody import AHEAD_BYTES, AHEAD_MESSAGES, BUDGET_BYTES, Custody
+from sink_runtime.custody import (
+    AHEAD_BYTES,
+    AHEAD_MESSAGES,
+    AHEAD_MESSAGES_A_SECOND,
+    BUDGET_BYTES,
+    Custody,
+)
 from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.patience import Patience
 from sink_runtime.queue import BATCH_ENTRIES, EntryFailure, Received
@@ -62,10 +68,18 @@ def test_no_more_is_received_ahead_than_writers_will_need_soon() -> None:
     held.hold([message(size=AHEAD_BYTES)])
     assert not held.reserve(0)
     [large] = held.release_all()
-    for number in range(AHEAD_MESSAGES):
-        held.hold([message(number)]) if held.reserve(0) else pytest.fail("no room")
-    assert not held.reserve(0)
     assert large.body
+    assert _room(held) == 30 * AHEAD_MESSAGES_A_SECOND, "what comes to be in hand can be extended in time"
+    assert _room(Custody(1000, 43_200)) == AHEAD_MESSAGES
+
+
+def _room(held: Custody) -> int:
+    """How many messages it takes, each received alone."""
+    number = 0
+    while held.reserve(0):
+        held.hold([message(number)])
+        number += 1
+    return number
 
 
 class Beating:
