@@ -282,6 +282,12 @@ def _history(folder: Path, known: Dataset) -> tuple[tuple[HistoryEntry, ...], tu
         entries = read_history(folder, present)
     except history.HistoryError as error:
         return (), (_error(path, "history-edited", f"The history was edited or damaged: {error}.", _RESTORE),)
+    if (
+        not history.of_version(entries, known.version)
+        and (version_folder(folder, known.version) / LOCK).exists()
+    ):
+        text = f"The history says nothing of version {known.version}, which has migrations: nothing holds a new record to the old ones."
+        return (), (_error(path, "history-edited", text, _RESTORE),)
     return entries, tuple(
         _error(path, "history-edited", f"Entry {number} was edited: {problem}.", _RESTORE)
         for number, problem in history.edited(entries, present)

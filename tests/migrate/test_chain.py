@@ -276,8 +276,8 @@ def test_annotations_are_no_new_schema(folder):
 @pytest.mark.parametrize(
     ("break_it", "rule"),
     [
-        (lambda path: path.unlink(), "history-behind"),
-        (lambda path: path.write_text("[]\n"), "history-behind"),
+        (lambda path: path.unlink(), "history-edited"),
+        (lambda path: path.write_text("[]\n"), "history-edited"),
         (lambda path: path.write_text("{"), "history-edited"),
         (lambda path: path.write_bytes(b"\xff"), "history-edited"),
         (lambda path: path.write_text(path.read_text().replace("  ", " ")), "history-edited"),
