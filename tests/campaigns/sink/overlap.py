@@ -69,7 +69,7 @@ class Fleet:
     def _receives(self, sink: Sink) -> bool:
         """It has registered with Postgres, which comes before its first receive."""
         assert sink.process.poll() is None, self._rig.tell()
-        query = f"SELECT 1 FROM sluice.sink_instances WHERE instance LIKE '%:{sink.process.pid}'"
+        query = f"SELECT 1 FROM sluice.sink_instances WHERE instance LIKE '%:{sink.process.pid}:%'"
         return bool(self._rig.store.fetch(query))
 
 
