@@ -26,13 +26,9 @@ from sink_runtime.wire import Credentials, Wire
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 
-# What a call may fail with. The last: something between here and the service answered in its place, as it saw fit.
-FAILURES = (
-    BotoCoreError,
-    ClientError,
-    ResponseParserError,
-    RuntimeError,
-)  # the last of credentials that ended
+# What a call may fail with. ResponseParserError: something between here and the service answered in its place.
+# RuntimeError: the credentials have ended and could not be refreshed.
+FAILURES = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
 
 
 class Aws:

@@ -18,7 +18,7 @@ from sink_runtime import served
 from sink_runtime.aws import Aws
 from sink_runtime.database import Database
 from sink_runtime.errors import DatabaseFault
-from sink_runtime.exits import DENIED
+from sink_runtime.exits import DENIED, DENIED_TEXT
 from sink_runtime.faults import FatalError, Fault
 from sink_runtime.plans import Loaded
 from sink_runtime.queue import MAX_MESSAGE_BYTES
@@ -121,7 +121,7 @@ class Checks:
             self._wire(url, "buffer").call("DeleteMessageBatch", {"QueueUrl": url, "Entries": [entry]})
         except QueueFault as fault:
             if fault.is_denial:
-                raise FatalError("deleting messages is denied", DENIED) from fault
+                raise FatalError(DENIED_TEXT, DENIED) from fault
             if fault.alarm and "Receipt" in fault.code:  # refused as a whole, for what it was made wrong in
                 return Passed("permitted")
             raise

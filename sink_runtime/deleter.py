@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from sink_runtime.exits import DENIED
+from sink_runtime.exits import DENIED, DENIED_TEXT
 from sink_runtime.faults import FatalError, Fault
 from sink_runtime.patience import StoppingError
 from sink_runtime.queue import Deletes, EntryFailure, Received
@@ -60,7 +60,7 @@ class Deleter:
     def _left(self, messages: list[Received], answer: Sequence[EntryFailure] | Fault) -> list[Received]:
         """The messages that may yet be deleted. Raises FatalError where deleting is denied."""
         if isinstance(answer, QueueFault) and answer.is_denial:
-            raise FatalError("deleting messages is denied", DENIED)
+            raise FatalError(DENIED_TEXT, DENIED)
         if isinstance(answer, Fault):
             return messages
         self._shared.metrics.deleted(len(messages), len(answer))
@@ -83,15 +83,12 @@ class Deleter:
                 if left := self._left(others, answer):
                     self._shared.custody.keep(left)
                     behind.append(left)
-        faults = [fault]
         for some in behind:
-            self._shared.patience.until(partial(self._delete_alone, some, faults))
+            self._shared.patience.after(fault, partial(self._delete_alone, some))
         self._shared.gate.open(NAME)
 
-    def _delete_alone(self, left: list[Received], faults: list[Fault]) -> None:
-        """Delete `left`, and take out of it what is. Raises Fault while some may yet be deleted; `faults` first."""
-        if faults:
-            raise faults.pop()
+    def _delete_alone(self, left: list[Received]) -> None:
+        """Delete `left`, and take out of it what is. Raises Fault while some may yet be deleted."""
         self._shared.custody.release(left)
         try:
             self._deletes.start(list(left))

@@ -136,10 +136,11 @@ class DatabaseFault(Fault):
         return cls(diagnosis, action_for(diagnosis, plan, of_data=of_data))
 
     @classmethod
-    def mass_refusal(cls, sqlstate: str, refused: int, records: int) -> DatabaseFault:
-        """Most of a batch is refused by one SQLSTATE: what refuses them is at fault until a person says otherwise."""
+    def mass_refusal(cls, sqlstate: str, by: str, refused: int, records: int) -> DatabaseFault:
+        """Most of a batch is refused by one SQLSTATE: what refuses them is at fault until a person says otherwise.
+
+        `by` is the condition, and the constraint or column where Postgres names one.
+        """
         fault = cls(Diagnosis(sqlstate, None, None), Action.PAUSE)
-        fault.text = (
-            f"{fault.text} refuses at least {refused} of {records} records that the effective schema admits"
-        )
+        fault.text = f"{sqlstate} {by} refuses at least {refused} of {records} records that the effective schema admits"
         return fault

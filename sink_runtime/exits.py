@@ -11,6 +11,12 @@ PLAN = 3
 DENIED = 4
 CHECK = 5
 
+# What a sink says when it ends by DENIED.
+DENIED_TEXT = (
+    "deleting messages is denied, and going on would write the same messages for ever: give the sink's role "
+    "sqs:DeleteMessage on the buffer, and look for a policy that denies it"
+)
+
 MEANINGS: Mapping[int, str] = {
     STOPPED: "asked to stop (SIGTERM, SIGINT), and the batch in hand was finished or given back; --check: all is well",
     DEFECT: "an error of the sink itself; stderr has the traceback",

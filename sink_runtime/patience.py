@@ -62,10 +62,12 @@ class Patience:
         try:
             return attempt()  # nearly always good; only a fault is worth the machinery
         except Fault as fault:
-            return self._again(attempt, fault, on_fault)
+            return self.after(fault, attempt, on_fault)
 
-    def _again(self, attempt: Callable[[], T], first: Fault, on_fault: Callable[[Fault], None]) -> T:
-        """As `until`, after an attempt that raised `first`."""
+    def after(
+        self, first: Fault, attempt: Callable[[], T], on_fault: Callable[[Fault], None] = lambda _: None
+    ) -> T:
+        """As `until`, where a first attempt has raised `first` already: it begins with the wait."""
         name = threading.current_thread().name
         began = time.monotonic()
         failed = [first]

@@ -12,7 +12,6 @@ from sink_runtime.faults import Fault
 
 BATCH_ENTRIES = 10  # entries of one call: receive, delete, change visibility, send
 MAX_MESSAGE_BYTES = 1_048_576  # of one message with its attributes, and of one call's messages together
-MAX_VISIBILITY_SECONDS = 43_200  # from the receive, extensions included
 
 
 class Received(NamedTuple):

@@ -83,37 +83,30 @@ class Receiver:
 
     def _recover(self, fault: Fault) -> None:
         """Take what else is under way, then try one receive at a time, with the gate closed, until one is answered."""
-        self._shared.gate.close(NAME, fault)
+        self._close_gate(fault)
         while self._receives.busy:
             for answer in self._receives.finished(TURN_SECONDS):
-                messages = () if isinstance(answer, Fault) else answer
-                self._hold(messages)
-                self._shared.intake.put([self._admission.read(message) for message in messages])
-        faults = [fault]
-
-        def again() -> None:
-            if faults:
-                raise faults.pop()
-            self._receive_alone()
-
-        self._shared.patience.until(again, lambda found: self._shared.gate.close(NAME, found))
+                self._take(answer)
+        self._shared.patience.after(fault, self._receive_alone, self._close_gate)
         self._shared.gate.open(NAME)
 
     def _receive_alone(self) -> None:
         """One receive; none while anything else keeps the gate closed, or there is no room. Raises Fault."""
         if not self._shared.gate.wait(0, besides=NAME) or not self._shared.custody.reserve(0):
             return
-        messages: Sequence[Received] = ()
         try:
             self._receives.start(HELPER_SECONDS)
-            while self._receives.busy:
-                for answer in self._receives.finished(TURN_SECONDS):
-                    if isinstance(answer, Fault):
-                        raise answer
-                    messages = answer
-        finally:
-            self._hold(messages)
-        self._shared.intake.put([self._admission.read(message) for message in messages])
+        except Fault:
+            self._hold(())
+            raise
+        while self._receives.busy:
+            for answer in self._receives.finished(TURN_SECONDS):
+                self._take(answer)
+                if isinstance(answer, Fault):
+                    raise answer
+
+    def _close_gate(self, fault: Fault) -> None:
+        self._shared.gate.close(NAME, fault)
 
     def _end(self) -> None:
         """Hold what the last receives bring, so that it is given back with the rest."""

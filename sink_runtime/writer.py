@@ -143,7 +143,8 @@ class Writer:
             return
         [(sqlstate, times)] = Counter(one.sqlstate for _, one in refused).most_common(1)
         if sqlstate and sqlstate not in self._accepted and times > batch.records * MASS_SHARE:
-            raise DatabaseFault.mass_refusal(sqlstate, times, batch.records)
+            by = next(one.text for _, one in refused if one.sqlstate == sqlstate)
+            raise DatabaseFault.mass_refusal(sqlstate, by, times, batch.records)
 
     def _execute(self, connection: Connection, batch: Batch) -> Committed:
         commit_id = str(uuid.uuid4())

@@ -128,7 +128,7 @@ def test_what_arrives_together_with_a_fault_is_held_before_the_fault_is_waited_f
     receiver.turn()
     shared.gate.close("writer-1", Fault("postgres", "away"))  # the recovery receives nothing more
     held = []
-    shared.patience.until = lambda *_: held.append(shared.custody.counts()[0])  # type: ignore[method-assign,assignment]
+    shared.patience.after = lambda *_: held.append(shared.custody.counts()[0])  # type: ignore[method-assign,assignment]
     receives.busy = 0
     for _ in range(6):
         assert shared.custody.reserve(0)

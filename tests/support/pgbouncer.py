@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dev import processes
+from dev.postgres_cluster import free_port
 from dev.postgres_program import server_account
 
 HOST = "127.0.0.1"
@@ -33,7 +34,7 @@ def running_pgbouncer(conninfo: dict[str, Any], sessions: int) -> Iterator[int]:
     account = server_account()  # pgbouncer does not run as root
     home = Path(tempfile.mkdtemp(prefix="pgbouncer-"))
     try:
-        port = _free_port()
+        port = free_port()
         (home / "users.txt").write_text(f"{_quoted(conninfo['user'])} {_quoted(conninfo['password'])}\n")
         (home / "pgbouncer.ini").write_text(_configuration(conninfo, port, sessions, home))
         if account is not None:
@@ -76,13 +77,6 @@ pidfile = {home}/pgbouncer.pid
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from dev import processes
 from dev.emulator.state import Credentials, EmulatorState
+from dev.postgres_cluster import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements" / "second_sqs.txt"
@@ -63,7 +64,7 @@ def _install_into(home: Path) -> None:
 @contextmanager
 def running(folder: Path) -> Iterator[EmulatorState]:
     """The server on a free loopback port, its log in `folder`. Raises MissingServerError."""
-    program, port = install(), _free_port()
+    program, port = install(), free_port()
     record = processes.start(
         "second-sqs",
         [str(program)],
@@ -84,13 +85,6 @@ def running(folder: Path) -> Iterator[EmulatorState]:
         yield EmulatorState(f"http://{HOST}:{port}", REGION, ACCOUNT, admin, "")
     finally:
         processes.stop(record)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:
