@@ -13,7 +13,7 @@ from pglast.stream import RawStream
 
 from compiler.expressions.allowed import SESSION_TYPES
 from compiler.expressions.kinds import LITERAL as _LITERAL
-from compiler.expressions.parse import ExpressionRefused
+from compiler.expressions.refused import ExpressionRefused
 
 _TIMESTAMP = "timestamp with time zone"
 _TIME = "time with time zone"

@@ -8,7 +8,7 @@ from typing import Any
 from pglast import ast
 
 from compiler.expressions.moments import shown
-from compiler.expressions.parse import ExpressionRefused
+from compiler.expressions.refused import ExpressionRefused
 
 _REGULAR = frozenset(("~", "~*", "!~", "!~*"))
 _ESCAPE = re.compile(r"\\.", re.DOTALL)

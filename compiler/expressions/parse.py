@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from compiler.dataset import ColumnType
+from compiler.expressions.refused import ExpressionRefused, Fault
 from compiler.suggest import quoted
 from compiler.table import type_name
 
 _SELECT = "SELECT "
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why an expression is refused; `message` is a sentence that names the offending part."""
-
-    message: str
-    fix: str | None = None
-
-
-class ExpressionRefused(ValueError):  # noqa: N818 - it carries the fault to whoever collects it
-    """Raised while an expression is read; carries the fault."""
-
-    def __init__(self, message: str, fix: str | None = None) -> None:
-        self.fault = Fault(message, fix)
-        super().__init__(message)
 
 
 def canonical_expression(sql: str) -> str:

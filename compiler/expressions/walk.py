@@ -28,7 +28,7 @@ from compiler.expressions.allowed import (
 from compiler.expressions.kinds import LITERAL as _LITERAL
 from compiler.expressions.moments import NO_COMPARISON, computed, require_fixed, require_one_type, shown
 from compiler.expressions.operands import require_computable
-from compiler.expressions.parse import ExpressionRefused
+from compiler.expressions.refused import ExpressionRefused
 from compiler.suggest import fix_for, quoted
 
 _OPERATOR_KINDS = {A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_OP_ALL}

@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from compiler.migrate.catalog import Relation
 from compiler.migrate.model import Lock
+from compiler.migrate.relations import Relation
 from compiler.migrate.session import become_owner
 
 _WORDS = 6

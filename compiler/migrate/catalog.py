@@ -20,32 +20,12 @@ from compiler.canonical import Json, JsonDocument
 from compiler.migrate import catalog_queries as queries
 from compiler.migrate import others
 from compiler.migrate.defaults import read_default
+from compiler.migrate.relations import Relation
 from compiler.migrate.state import INVALID, NOT_VALID, UNIQUE, UNNAMED
 from compiler.table import Shape
 
 _ID_IN_NAME = re.compile(r"_([0-9a-f]{12})$")
 _ID = re.compile(r"[0-9a-f]{12}")
-
-
-@dataclass(frozen=True)
-class Relation:
-    """Where to look: a base table with the names of its key constraint and its view.
-
-    `unmanaged` are the objects of others on it, as "index:mine": they are not read.
-    """
-
-    schema: str
-    table: str
-    key_name: str
-    view: str
-    unmanaged: frozenset[str] = frozenset()
-
-    def leaves(self, kind: str, name: str) -> bool:
-        """Whether the object is left to others."""
-        return f"{kind}:{name}" in self.unmanaged
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
 
 
 @dataclass(frozen=True)

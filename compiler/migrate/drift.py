@@ -10,10 +10,11 @@ from psycopg import Connection
 
 from compiler.canonical import Json
 from compiler.migrate import catalog
-from compiler.migrate.catalog import Live, Relation
+from compiler.migrate.catalog import Live
 from compiler.migrate.difference import differences
 from compiler.migrate.errors import DriftError
 from compiler.migrate.journal import Position, server_major
+from compiler.migrate.relations import Relation
 from compiler.table import ABSENT_FINGERPRINT
 
 _VIEW = re.compile(r"SELECT (.+) (FROM \S+;)")

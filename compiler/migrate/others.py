@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from psycopg.rows import DictRow
 
-if TYPE_CHECKING:
-    from compiler.migrate.catalog import Relation
+from compiler.migrate.relations import Relation
 
 # Each of these is its own index too, of the same name: UNIQUE, EXCLUDE.
 _WITH_INDEX = ("u", "x")

@@ -13,13 +13,12 @@ import psycopg
 from psycopg import Connection
 
 from compiler.migrate import catalog, journal
-from compiler.migrate.catalog import Relation
 from compiler.migrate.drift import guard
 from compiler.migrate.entering import foreseen
 from compiler.migrate.errors import MigrateError
 from compiler.migrate.journal import Position
 from compiler.migrate.model import Chain, ChainFile, Step
-from compiler.migrate.relations import relation_of, size_of
+from compiler.migrate.relations import Relation, relation_of, size_of
 from compiler.migrate.requirements import (
     require_approvals,
     require_registration,

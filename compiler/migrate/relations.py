@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 from psycopg.sql import Identifier
 
-from compiler.migrate.catalog import Relation
 from compiler.migrate.model import Chain
 from compiler.table import Table
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Where to look: a base table with the names of its key constraint and its view.
+
+    `unmanaged` are the objects of others on it, as "index:mine": they are not read.
+    """
+
+    schema: str
+    table: str
+    key_name: str
+    view: str
+    unmanaged: frozenset[str] = frozenset()
+
+    def leaves(self, kind: str, name: str) -> bool:
+        """Whether the object is left to others."""
+        return f"{kind}:{name}" in self.unmanaged
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
 
 
 def relation_of(chain: Chain) -> Relation:

@@ -18,13 +18,12 @@ from psycopg.sql import SQL
 from tenacity import Retrying, retry_if_result, wait_fixed
 
 from compiler.migrate import blockers, catalog, journal
-from compiler.migrate.catalog import Relation
 from compiler.migrate.difference import differences
 from compiler.migrate.errors import StepError, StoppedError
 from compiler.migrate.journal import Entry, Snapshot
 from compiler.migrate.model import ChainFile, Lock, Mode, Step
 from compiler.migrate.patience import Patience
-from compiler.migrate.relations import size_of
+from compiler.migrate.relations import Relation, size_of
 from compiler.migrate.stop import Stop, never
 from compiler.migrate.violations import violations
 from compiler.migrate.watch import watched
