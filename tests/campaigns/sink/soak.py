@@ -2,8 +2,8 @@
 
     python -m tests.campaigns.sink.soak --minutes 15 --rate 1000
 
-Memory is sampled, and its slope after the warm-up must be flat; threads, file descriptors and connections to Postgres must
-stay as they were.
+Memory is sampled, and its slope after the warm-up must be flat; threads and connections to Postgres must stay as they were.
+File descriptors must not grow: a connection to SQS that is made anew is two for a moment.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ SAMPLE_SECONDS = 5.0
 WARM_UP_SHARE = 0.2
 MOST_RECORDS = 19  # of an envelope: ten on average
 BAD_SHARE = 0.001
+MORE_DESCRIPTORS = 2  # than the fewest, at any moment
 FLAT_BYTES = 8 * 2**20  # growth from the warm-up to the end, by the slope
 
 
@@ -61,11 +62,10 @@ def soak(minutes: float, rate: float, seed: int) -> Figures:
     warm = [one for one in samples if one.seconds >= WARM_UP_SHARE * minutes * 60]
     slope = statistics.linear_regression([one.seconds for one in warm], [one.rss for one in warm]).slope
     span = warm[-1].seconds - warm[0].seconds
-    constant = {
-        what: sorted({getattr(one, what) for one in warm})
-        for what in ("threads", "descriptors", "connections")
-    }
+    constant = {what: sorted({getattr(one, what) for one in warm}) for what in ("threads", "connections")}
     found["problems"] += [f"not constant: {what} {seen}" for what, seen in constant.items() if len(seen) > 1]
+    descriptors = [one.descriptors for one in warm]
+    found["problems"] += _growth(descriptors)
     if slope * span > FLAT_BYTES:
         found["problems"].append(f"memory grows by {slope * 3600 / 2**20:.1f} MiB an hour")
     return {
@@ -77,8 +77,20 @@ def soak(minutes: float, rate: float, seed: int) -> Figures:
         "rss_mib_after_warm_up": [round(min(one.rss for one in warm) / 2**20, 1), round(max(one.rss for one in warm) / 2**20, 1)],
         "slope_mib_an_hour": round(slope * 3600 / 2**20, 2),
         **constant,
+        "descriptors": {str(many): descriptors.count(many) for many in sorted(set(descriptors))},
         **found,
     }  # fmt: skip
+
+
+def _growth(descriptors: list[int]) -> list[str]:
+    """Does the last quarter of the samples hold more than the first, or any of them many more than the fewest?"""
+    quarter = max(1, len(descriptors) // 4)
+    first, last = statistics.median(descriptors[:quarter]), statistics.median(descriptors[-quarter:])
+    if last > first or max(descriptors) - min(descriptors) > MORE_DESCRIPTORS:
+        return [
+            f"descriptors grow: from {first:g} to {last:g}, between {min(descriptors)} and {max(descriptors)}"
+        ]
+    return []
 
 
 def _sample(rig: Rig, process: psutil.Process, seconds: float) -> Sample:
