@@ -85,16 +85,15 @@ def chain_findings(dataset: Dataset, folder: Path) -> Iterable[Finding]:
         yield from _behind(found.chain, table, folder)
         yield from registered_otherwise(dataset, found.chain, folder)
         yield from approval_findings(found.chain)
-        hints = renames.stale(found.chain, renames.wanted(dataset, found.chain))
         yield from (
             Finding(
                 ("table", "columns"),
                 "column-renamed",
-                f"{text}.",
-                renames.REMOVE,
+                f"{hint.text}.",
+                hint.fix,
                 file=str(folder / MANIFEST),
             )
-            for text in hints
+            for hint in renames.untrue(found.chain.table, renames.wanted(dataset, found.chain))
         )
     entries, damaged = _history(folder, known=dataset)
     yield from damaged

@@ -12,7 +12,7 @@ from compiler.migrate.change import change
 from compiler.migrate.difference import table_differences
 from compiler.migrate.model import NO_PREVIOUS, Chain, ChainFile, Migration, Phase, Step
 from compiler.migrate.refusals import refusals
-from compiler.migrate.renames import REMOVE, stale
+from compiler.migrate.renames import Untrue, holding, untrue
 from compiler.migrate.slug import slug
 from compiler.migrate.steps import comment, create_index, create_table, create_view, move_view, register
 from compiler.migrate.steps.register import Registration
@@ -69,11 +69,11 @@ def plan(
         return Refused(unsayable, "Choose another spelling in the manifest.")
     if chain is None:
         return _create(table, registration)
+    hints = untrue(chain.table, renames)
     if not table_differences(chain.table, table):
-        reasons = stale(chain, dict(renames))
-        return Refused(reasons, REMOVE) if reasons else Nothing()
-    reasons = unplanned(chain.table, table, renames)
-    return _refused(chain, reasons) if reasons else _change(chain, table, renames)
+        return _refused(chain, hints, ()) if hints else Nothing()
+    reasons = unplanned(chain.table, table, holding(chain.table, renames))
+    return _refused(chain, hints, reasons) if hints or reasons else _change(chain, table, renames)
 
 
 def _create(table: Table, registration: Registration) -> Create:
@@ -129,9 +129,12 @@ def _written(migration: Migration, name: str) -> Written:
     return Written(file, text)
 
 
-def _refused(chain: Chain, reasons: tuple[str, ...]) -> Refused:
-    return Refused(
-        reasons,
-        "This release does not plan these changes of a table that is there. "
-        f"Undo them, or set `version` to {chain.version + 1}: a new version is a table of its own.",
-    )
+def _refused(chain: Chain, hints: tuple[Untrue, ...], reasons: tuple[str, ...]) -> Refused:
+    """Hints that do not hold are mended in the manifest; only for the other reasons a new version is a way out."""
+    ways = list(dict.fromkeys(hint.fix for hint in hints))
+    if reasons:
+        ways.append(
+            "This release does not plan these changes of a table that is there. "
+            f"Undo them, or set `version` to {chain.version + 1}: a new version is a table of its own."
+        )
+    return Refused((*(hint.text for hint in hints), *reasons), " ".join(ways))

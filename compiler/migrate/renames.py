@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from compiler.dataset import Dataset
 from compiler.migrate.model import Chain
+from compiler.suggest import fix_for
+from compiler.table import Table
 
 REMOVE = 'Remove "renamed_from": it is for the plan that renames a column, and says nothing afterwards.'
 # A plan writes at most a file for each phase, and the hint may stay in the manifest until the next plan.
@@ -24,14 +29,34 @@ def wanted(dataset: Dataset, chain: Chain | None) -> dict[str, str]:
     return {new: old for new, old in hints.items() if title(old, new) not in made}
 
 
-def stale(chain: Chain, renames: dict[str, str]) -> tuple[str, ...]:
-    """One sentence for each hint that has nothing to say of the table at the chain's end."""
-    there = {column.name for column in chain.table.columns}
-    return tuple(
-        f"column {new} is renamed from {old}, "
-        + ("which the table does not have" if old not in there else "and is there already")
-        for new, old in sorted(renames.items())
-        if old not in there or new in there
+@dataclass(frozen=True)
+class Untrue:
+    """A hint that does not hold of the table at the chain's end: a sentence, and what to do about it."""
+
+    text: str
+    fix: str
+
+
+def holding(table: Table, renames: Mapping[str, str]) -> dict[str, str]:
+    """The hints that hold of the table: the old name is there, the new one is not."""
+    there = {column.name for column in table.columns}
+    return {new: old for new, old in renames.items() if old in there and new not in there}
+
+
+def untrue(table: Table, renames: Mapping[str, str]) -> tuple[Untrue, ...]:
+    """The hints that have nothing to say of the table, in the order of the new names."""
+    there = [column.name for column in table.columns]
+    held = holding(table, renames)
+    return tuple(_untrue(old, new, there) for new, old in sorted(renames.items()) if new not in held)
+
+
+def _untrue(old: str, new: str, there: Sequence[str]) -> Untrue:
+    if new in there:
+        told = "and is there already" if old in there else "and has been renamed already"
+        return Untrue(f"column {new} is renamed from {old}, {told}", REMOVE)
+    return Untrue(
+        f"column {new} is renamed from {old}, which the table does not have",
+        fix_for(old, there, 'Name in "renamed_from" the column that the table has, or remove it.'),
     )
 
 

@@ -10,11 +10,14 @@ from compiler.table import Table, TableColumn, default_json, type_name
 
 
 def unplanned(old: Table, new: Table, renames: Mapping[str, str]) -> tuple[str, ...]:
-    """One sentence for each obstacle; empty where there is none. `renames`: old column name by new one."""
+    """One sentence for each obstacle; empty where there is none.
+
+    `renames` is the old column name by the new one; those that do not hold of `old` are told by `renames.untrue`.
+    """
     return (
         *moves(old, new),
         *_left(old, new),
-        *_hints(old, new, renames),
+        *_stays(old, new, renames),
         *_columns(old, new, renames),
     )
 
@@ -26,15 +29,11 @@ def _left(old: Table, new: Table) -> Iterator[str]:
         yield f"{entry.replace(':', ' ', 1)} is left to others (unmanaged), and the table has it from its migrations"
 
 
-def _hints(old: Table, new: Table, renames: Mapping[str, str]) -> Iterator[str]:
-    """`renamed_from` says something true: the old name is there and goes, the new one was not there."""
+def _stays(old: Table, new: Table, renames: Mapping[str, str]) -> Iterator[str]:
+    """A column that is renamed is gone under its old name."""
     before, after = {one.name for one in old.columns}, {one.name for one in new.columns}
     for name, source in sorted(renames.items()):
-        if source not in before:
-            yield f"column {name} is renamed from {source}, which the table does not have"
-        elif name in before:
-            yield f"column {name} is renamed from {source}, and is there already"
-        elif source in after:
+        if source in before & after and name not in before:
             yield f"column {name} is renamed from {source}, which stays"
 
 
