@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
@@ -13,32 +14,41 @@ from typing import Any, BinaryIO, NoReturn, cast
 import click
 
 from compiler.cli.common import fail, project_root, stop
-from compiler.dataset import Dataset
+from compiler.dataset import Dataset, MessageKey
+from compiler.operation import BufferFormat
 from compiler.pipeline import DATASETS, compile_datasets
-from compiler.problems import ProblemsError
+from compiler.problems import Problem, ProblemsError
 from compiler.publish.destination import Destination, DestinationError, from_outputs, from_stack, sqs_client
 from compiler.publish.envelopes import Body, TooLargeError, pack
 from compiler.publish.records import Record, RecordsError, digest, read
 from compiler.publish.send import SendError, batches, send
-from compiler.publish.validation import Refusal, split
+from compiler.publish.validation import split
 
 SHOWN_REFUSALS = 50
+INTERRUPTED = 130
 
 
 @dataclass
 class Tally:
-    """What a run did; `refusals` are the records that the effective schema does not admit."""
+    """What a run did, as far as it came.
+
+    `records` were read, and `skipped` of them refused: they are no JSON, or the effective schema does not admit them;
+    `refusals` say why. `sent` records in `messages` of `bytes` are those that SQS has said it took (with --dry-run, those
+    that would be sent), `under_way` those of a call that it has not answered.
+    """
 
     records: int = 0
+    sent: int = 0
+    under_way: int = 0
     messages: int = 0
     bytes: int = 0
     skipped: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[Problem] = field(default_factory=list)
 
 
 @click.command(
     "publish",
-    epilog="Exit codes: 0 every record was sent, 1 it was not, 2 the command line is wrong.",
+    epilog="Exit codes: 0 every record was sent, 1 it was not, 2 the command line is wrong, 130 interrupted (Ctrl-C).",
 )
 @click.argument("name")
 @click.argument("file", type=click.File("rb"))
@@ -72,26 +82,42 @@ def command(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     By default the records go to the embedded environment of `sluice dev up`; with --stack to a deployed stack, under
     your own AWS credentials or, with --as, as the producer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    root = project_root(ctx)
+    root, file_name = project_root(ctx), getattr(file, "name", "<stdin>")
     dataset = _dataset(root, name)
     destination = _destination(root, dataset, producer, queue_url, stack)
     tally = Tally()
-    try:
-        with _seekable(file) as source:
-            if not no_validate:
-                _validate(dataset, source, tally)
-                if tally.refusals and not skip_invalid:
-                    _refuse(tally, form)
-            bodies = pack(dataset, _chosen(dataset, source, skip_invalid=skip_invalid), digest(source))
-            _send(destination, bodies, tally, dry_run=dry_run, total=tally.records - tally.skipped or None)
-    except (BotoCoreError, ClientError) as error:
-        fail(f"{destination.queue_url}: {error}. Is it up? See sluice dev status.", _sent_so_far(tally))
-    except (RecordsError, TooLargeError, SendError) as error:
-        fail(f"{getattr(file, 'name', 'the file')}: {error}", _sent_so_far(tally))
+    with _told(dataset, destination, file_name, tally), _seekable(file) as source:
+        if not no_validate:
+            _validate(dataset, source, file_name, tally)
+            if tally.skipped and not skip_invalid:
+                _refuse(tally, form)
+        records = _chosen(dataset, source, file_name, skip_invalid=skip_invalid)
+        bodies = pack(dataset, records, digest(source))
+        _send(destination, bodies, tally, dry_run=dry_run, total=tally.records - tally.skipped or None)
     _report(dataset, destination, tally, form, dry_run=dry_run)
-    ctx.exit(1 if tally.refusals else 0)
+    ctx.exit(1 if tally.skipped else 0)
+
+
+@contextmanager
+def _told(dataset: Dataset, destination: Destination, file: str, tally: Tally) -> Iterator[None]:
+    """Tell what ended a run before its end, and how far it came."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        fail(
+            f"{destination.queue_url}: {error}. Is it up? See sluice dev status.",
+            _sent_so_far(dataset, tally),
+        )
+    except RecordsError as error:
+        _print_refusals(tally)
+        fail(str(error), _sent_so_far(dataset, tally))
+    except (TooLargeError, SendError) as error:
+        fail(f"{file}: {error}", _sent_so_far(dataset, tally))
+    except KeyboardInterrupt:
+        click.echo(f"sluice: interrupted. {_sent_so_far(dataset, tally)}", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _dataset(root: Path, name: str) -> Dataset:
@@ -148,18 +174,24 @@ def _seekable(file: BinaryIO) -> BinaryIO:
     return copy
 
 
-def _validate(dataset: Dataset, source: BinaryIO, tally: Tally) -> None:
-    for outcome in split(dataset, read(source)):
+def _validate(dataset: Dataset, source: BinaryIO, file: str, tally: Tally) -> None:
+    for outcome in split(dataset, read(source, file), file):
         tally.records += 1
         if not isinstance(outcome, Record):
             tally.skipped += 1
             tally.refusals.extend(outcome)
 
 
-def _chosen(dataset: Dataset, source: BinaryIO, *, skip_invalid: bool) -> Iterator[Record]:
-    if not skip_invalid:
-        return read(source)
-    return (outcome for outcome in split(dataset, read(source)) if isinstance(outcome, Record))
+def _chosen(dataset: Dataset, source: BinaryIO, file: str, *, skip_invalid: bool) -> Iterator[Record]:
+    """The records to send. Raises RecordsError at a line that is no JSON, unless it was refused and is skipped."""
+    if skip_invalid:
+        found = split(dataset, read(source, file), file)
+        yield from (outcome for outcome in found if isinstance(outcome, Record))
+        return
+    for outcome in read(source, file):
+        if not isinstance(outcome, Record):
+            raise RecordsError(outcome)
+        yield outcome
 
 
 def _send(
@@ -170,19 +202,19 @@ def _send(
 
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     client = None if dry_run else sqs_client(destination)
-    sent = 0
     with Progress(
         *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task("sending", total=total)
         for batch in batches(bodies):
+            tally.under_way = sum(body.records for body in batch)
             if client is not None:
                 send(client, destination.queue_url, batch)
             tally.messages += len(batch)
             tally.bytes += sum(body.size for body in batch)
-            sent += sum(body.records for body in batch)
-            bar.update(task, completed=sent)
-    tally.records = sent + tally.skipped
+            tally.sent, tally.under_way = tally.sent + tally.under_way, 0
+            bar.update(task, completed=tally.sent)
+    tally.records = tally.sent + tally.skipped
 
 
 def _refuse(tally: Tally, form: str) -> NoReturn:
@@ -191,7 +223,7 @@ def _refuse(tally: Tally, form: str) -> NoReturn:
     else:
         _print_refusals(tally)
         click.echo(
-            f"sluice: {tally.skipped} of {tally.records} records are not valid, so nothing was sent. Mend them, or send"
+            f"sluice: {tally.skipped:,} of {tally.records:,} records are not valid, so nothing was sent. Mend them, or send"
             " the others with --skip-invalid.",
             err=True,
         )
@@ -205,10 +237,30 @@ def _print_refusals(tally: Tally) -> None:
         click.echo(f"… and {len(tally.refusals) - SHOWN_REFUSALS} more", err=True)
 
 
-def _sent_so_far(tally: Tally) -> str:
-    if not tally.messages:
+def _sent_so_far(dataset: Dataset, tally: Tally) -> str:
+    """What SQS has surely taken, what it may have, and whether publishing again is safe."""
+    if not tally.sent and not tally.under_way:
         return "Nothing was sent."
-    return f"{tally.messages} messages were sent before; publishing the same file again repeats no row."
+    total = f" of {tally.records - tally.skipped:,}" if tally.records else ""
+    sent = f"{tally.sent:,}{total} records, in {tally.messages:,} messages, are in the buffer"
+    doubt = f"; of a call without an answer, up to {tally.under_way:,} more may be" if tally.under_way else ""
+    return f"{sent}{doubt}. {_again(dataset)}"
+
+
+def _again(dataset: Dataset) -> str:
+    """What doing it once more does to the table: envelopes carry ids that follow from the file, bare records none."""
+    if dataset.buffer.format is BufferFormat.ENVELOPE:
+        return (
+            "Publish the same file again, with the same options: what was taken before changes nothing then."
+        )
+    if isinstance(dataset.key, MessageKey):
+        return (
+            "Do not publish the whole file again: bare records carry no id and the table no key of theirs, so those "
+            "that were taken would be stored twice. Publish the rest of the file."
+        )
+    return (
+        "Publish the same file again: the table's key keeps a record that was taken from being stored twice."
+    )
 
 
 def _report(dataset: Dataset, destination: Destination, tally: Tally, form: str, *, dry_run: bool) -> None:

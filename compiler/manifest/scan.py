@@ -53,23 +53,28 @@ class Map:
     strings: list[tuple[Pointer, int, str]] = field(default_factory=list)
 
 
-def scan(text: str) -> Map:
-    """The places of everything in a JSON document. Raises SyntaxFault at the first thing that is not JSON."""
-    return _Scanner(text).document()
+def scan(text: str, whole: str = "file") -> Map:
+    """The places of everything in a JSON document. Raises SyntaxFault at the first thing that is not JSON.
+
+    `whole` is what the text is to its author: a fault at its end says so.
+    """
+    return _Scanner(text, whole).document()
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, whole: str) -> None:
         self._text = text
+        self._whole = whole
         self._map = Map()
 
     def document(self) -> Map:
         start = self._skip(0)
         if start == len(self._text):
-            raise SyntaxFault(start, "The file is empty.", 'Write a JSON object: {"name": …}.')
+            raise SyntaxFault(start, f"The {self._whole} is empty.", 'Write a JSON object: {"name": …}.')
         end = self._skip(self._value(start, ()))
         if end < len(self._text):
-            raise SyntaxFault(end, "There is more text after the end of the document.", "Remove it.")
+            fix = "Write one record a line." if self._whole == "line" else "Remove it."
+            raise SyntaxFault(end, "There is more text after the end of the document.", fix)
         return self._map
 
     def _skip(self, at: int) -> int:
@@ -184,7 +189,7 @@ class _Scanner:
 
     def _found(self, at: int, expected: str) -> str:
         word = _WORD.match(self._text, at)
-        found = (word.group()[:40] if word else self._text[at : at + 1]) or "the end of the file"
+        found = (word.group()[:40] if word else self._text[at : at + 1]) or f"the end of the {self._whole}"
         return f"Expected {expected}, found {found}."
 
     def _hint(self, at: int) -> str | None:

@@ -7,48 +7,64 @@ dead-letter queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import jsonschema_rs
 
 from compiler.dataset import Dataset
-from compiler.problems import Pointer, json_path
+from compiler.explain import explain
+from compiler.manifest.source import Source
+from compiler.problems import Finding, Problem
 from compiler.publish.records import Record
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why one record would not be admitted: the line where it begins, the JSON path in it, the reason."""
-
-    line: int
-    pointer: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line} {self.pointer}: {self.message}"
+# An explanation costs a hundred times what the decision does, and nobody reads more.
+MOST_EXPLAINED = 1_000
 
 
-def split(dataset: Dataset, records: Iterable[Record]) -> Iterator[Record | tuple[Refusal, ...]]:
-    """Each record as it is when it is admitted, else the reasons why not; in order."""
+def split(
+    dataset: Dataset, outcomes: Iterable[Record | Problem], file: str
+) -> Iterator[Record | tuple[Problem, ...]]:
+    """Each record as it is when it is admitted, else the reasons why not, in order; what could not be read is refused.
+
+    `file` is the name that problems carry. After MOST_EXPLAINED refused records no reason is given, only that one is refused.
+    """
     validator = jsonschema_rs.Draft202012Validator(dataset.effective.value, validate_formats=True)
-    for record in records:
-        try:
-            admitted = validator.is_valid(record.value)
-        except UnicodeEncodeError:
-            yield (Refusal(record.line, "$", "a string holds half a surrogate pair"),)
+    refused = 0
+    for outcome in outcomes:
+        if isinstance(outcome, Record) and _admits(validator, outcome):
+            yield outcome
             continue
-        if admitted:
-            yield record
+        refused += 1
+        if refused > MOST_EXPLAINED:
+            yield ()
+        elif isinstance(outcome, Record):
+            yield tuple(_problems(validator, outcome, dataset, file))
         else:
-            yield tuple(_refusals(validator, record))
+            yield (outcome,)
 
 
-def _refusals(validator: jsonschema_rs.Draft202012Validator, record: Record) -> Iterator[Refusal]:
+def _admits(validator: jsonschema_rs.Draft202012Validator, record: Record) -> bool:
     try:
-        errors = list(validator.iter_errors(record.value))
+        return validator.is_valid(record.value)
+    except UnicodeEncodeError:
+        return False
+
+
+def _problems(
+    validator: jsonschema_rs.Draft202012Validator, record: Record, dataset: Dataset, file: str
+) -> Iterator[Problem]:
+    for finding in _findings(validator, record, dataset):
+        yield record.problem(Source(Path(file), file, record.text, record.value).problem(finding))
+
+
+def _findings(
+    validator: jsonschema_rs.Draft202012Validator, record: Record, dataset: Dataset
+) -> tuple[Finding, ...]:
+    try:
+        return explain(validator.iter_errors(record.value), dataset.effective.value)
+    except UnicodeEncodeError:
+        message = "A string holds half of a surrogate pair, which is no Unicode text."
+        return (Finding((), "bad-character", message, "Remove it."),)
     except ValueError:  # an error holds the value, and Python makes no int of over 4,300 digits
-        yield Refusal(record.line, "$", "a number of over 4,300 digits is not admitted")
-        return
-    for error in errors:
-        pointer: Pointer = tuple(error.instance_path)
-        yield Refusal(record.line, json_path(pointer), error.message)
+        message = "A number has over 4,300 digits."
+        return (Finding((), "number-precision", message, "Send it as a string."),)
