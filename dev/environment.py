@@ -29,7 +29,7 @@ from compiler.names import writer_role
 from compiler.pipeline import DATASETS, check_datasets, compile_datasets
 from compiler.problems import Problem, ProblemsError, Severity, errors
 from compiler.stack import StackConfig, load_stack
-from dev import outputs, principals, program_run, servers
+from dev import damage, outputs, principals, program_run, servers
 from dev.emulator.client import session
 from dev.outputs import load_outputs
 from dev.postgres import Address
@@ -112,6 +112,7 @@ class Environment:
         that were stopped. Raises DevError where a process does not end.
         """
         with locked(self.paths):
+            self._clear_damage()
             sinks = Sinks(self.paths)
             stopped = sinks.known()
             with self._step("sinks") as found:
@@ -123,6 +124,13 @@ class Environment:
             outputs.remove_state(self.paths, keep_data=keep_data)
         outputs.remove_folder(self.paths)
         return stopped
+
+    def _clear_damage(self) -> None:
+        files = damage.damaged(self.paths)
+        if files:
+            with self._step("damaged") as found:
+                ended = damage.clear(self.paths, files)
+                found(f"{', '.join(path.name for path in files)} deleted, {ended} processes stopped")
 
     def _compile(self) -> tuple[StackConfig, tuple[Dataset, ...]]:
         checked, compilation = check_datasets(self.project), compile_datasets(self.project)

@@ -106,6 +106,19 @@ def record_of(pid: int, *, name: str, log: Path) -> ProcessRecord:
     return ProcessRecord(name=name, pid=pid, create_time=psutil.Process(pid).create_time(), log=log)
 
 
+def writing_to(logs: Path) -> tuple[ProcessRecord, ...]:
+    """The processes of this account whose output goes to a file in `logs`, parents first: found without a record."""
+    found = []
+    for process in psutil.process_iter(["pid"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.uids().real == os.getuid():
+                opened = (Path(file.path) for file in process.open_files())
+                log = next((path for path in opened if path.parent == logs), None)
+                if log is not None:
+                    found.append(record_of(process.pid, name=log.stem, log=log))
+    return tuple(sorted(found, key=lambda record: record.create_time))
+
+
 def is_alive(record: ProcessRecord) -> bool:
     """Whether the recorded process still runs; another process with its pid, or a zombie, does not count."""
     process = _find(record)

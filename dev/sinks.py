@@ -29,7 +29,7 @@ from dev.postgres import Address
 from dev.postgres_cluster import free_port
 from dev.processes import ProcessRecord
 from dev.readiness import HOST
-from dev.state import Paths, read_json, write_json
+from dev.state import Paths, damaged, read_json, write_json
 from sink_runtime import settings
 
 PACKAGES = Path(__file__).resolve().parents[1]
@@ -152,9 +152,14 @@ class Sinks:
         self._file = paths.root / "sinks.json"
 
     def known(self) -> tuple[RunningSink, ...]:
-        """Every sink that was started and not stopped since, oldest first, whether it still runs or not."""
-        document = read_json(self._file) or {"sinks": []}
-        return tuple(RunningSink.from_json(one) for one in document["sinks"])
+        """Every sink that was started and not stopped since, oldest first, whether it still runs or not. Raises DevError."""
+        document = read_json(self._file)
+        if document is None:
+            return ()
+        try:
+            return tuple(RunningSink.from_json(one) for one in document["sinks"])
+        except (KeyError, TypeError, ValueError):
+            raise damaged(self._file) from None
 
     def to_start(self, specs: Iterable[SinkSpec]) -> tuple[SinkSpec, ...]:
         """Those that do not run as they should."""

@@ -73,6 +73,11 @@ class Paths:
         return self.root / "resources.json"
 
     @property
+    def unfinished(self) -> Path:
+        """What an `up` is about, from its beginning until it has come to its end."""
+        return self.root / "unfinished.json"
+
+    @property
     def lock(self) -> Path:
         """The lock that `up` and `down` hold."""
         return self.root / "lock"
@@ -119,15 +124,16 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     if not isinstance(document, dict):
-        raise _damaged(path)
+        raise damaged(path)
     return cast(dict[str, Any], document)
 
 
-def _damaged(path: Path) -> DevError:
+def damaged(path: Path) -> DevError:
+    """The error for a file that does not say what it should."""
     return DevError(
-        f"{path}: not a JSON object. Run `sluice dev down`, delete the file and run `sluice dev up`."
+        f"{path}: damaged. `sluice dev down` stops what runs and deletes the file; then run `sluice dev up`."
     )
 
 

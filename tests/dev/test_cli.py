@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dev import processes
 from dev.resources.ledger import Ledger
 from dev.state import HOME_VARIABLE, Paths
 from tests.dev.test_environment import DATASETS, every_pid, make_project
@@ -88,6 +89,31 @@ def test_the_commands_tell_what_they_did(tmp_path: Path) -> None:
     finally:
         down = sluice(project, "down")
     assert "stopped and deleted" in down.stdout
+
+
+@pytest.mark.parametrize("text", ["{", '{"sinks": [{}]}'])
+def test_down_gets_past_a_damaged_file_and_leaves_no_process(tmp_path: Path, text: str) -> None:
+    """What the file was about is found without it: nobody is told to run the command that just failed."""
+    project, paths = make_project(tmp_path, ()), Paths(tmp_path / ".sluice").ensure()
+    sink = processes.start(
+        "sink alert_events",
+        [sys.executable, "-c", "import signal; signal.pause()"],
+        log=paths.log("sink-alert_events"),
+        env=environ(),
+        cwd=tmp_path,
+    )
+    try:
+        (paths.root / "sinks.json").write_text(text)
+        status = sluice(project, "status")
+        assert status.returncode == 1
+        assert "sinks.json: damaged. `sluice dev down` stops what runs and deletes the file" in status.stderr
+        down = sluice(project, "down")
+        assert (down.returncode, down.stderr) == (0, "")
+        assert "sinks.json deleted, 1 processes stopped" in down.stdout
+        assert not processes.is_alive(sink)
+        assert not paths.root.exists()
+    finally:
+        processes.stop(sink)
 
 
 def test_an_interrupted_up_is_cleaned_by_down(tmp_path: Path) -> None:

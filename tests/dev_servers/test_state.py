@@ -39,7 +39,7 @@ def test_a_failed_write_leaves_the_old_document(tmp_path: Path) -> None:
 def test_a_damaged_document_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(DevError, match=r"x\.json: not a JSON object"):
+    with pytest.raises(DevError, match=r"x\.json: damaged"):
         read_json(path)
 
 
