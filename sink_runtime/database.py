@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from psycopg.adapt import Dumper
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
-from sink_runtime.errors import Action, DatabaseFault, Diagnosis
+from sink_runtime.errors import Action, DatabaseFault, Diagnosis, action_for
 from sink_runtime.plan import SinkPlan
 from sink_runtime.settings import Settings
 
@@ -123,7 +124,11 @@ class Database:
             self.current = None
 
     def _refusal(self, error: psycopg.Error) -> DatabaseFault:
-        if not _is_about_credentials(error):
+        said = None if error.sqlstate else _said(error)
+        if said:
+            diagnosis = Diagnosis(said, None, None)
+            fault = DatabaseFault(diagnosis, action_for(diagnosis, self._plan, of_data=False))
+        elif not _is_about_credentials(error):
             fault = DatabaseFault.of(error, self._plan)
         else:
             self._refusals += 1
@@ -134,10 +139,26 @@ class Database:
         return fault
 
 
+# What a server says after it has taken the password, and libpq passes on as text alone (the source's
+# src/backend/utils/init/postinit.c and storage/lmgr/proc.c). In another language the text is shown, and the login doubted.
+_SAID = (
+    (re.compile(r'database "[^"]*" does not exist'), "3D000"),
+    (re.compile(r'permission denied for database "'), "42501"),
+    (re.compile(r"too many clients already|remaining connection slots are reserved"), "53300"),
+    (re.compile(r'too many connections for (database|role) "'), "53300"),
+)
+
+
+def _said(error: psycopg.Error) -> str | None:
+    """The SQLSTATE of a refusal that is no matter of the login; None where the text tells of none."""
+    text = str(error)
+    return next((sqlstate for said, sqlstate in _SAID if said.search(text)), None)
+
+
 def _is_about_credentials(error: psycopg.Error) -> bool:
     """Libpq gives no SQLSTATE for a connection that was never made: it tells that the server had asked for a password.
 
-    A server may also refuse after that for want of connections; then fetching the secret again was one call too many.
+    What it says of itself after that, `_said` has found.
     """
     if error.sqlstate:
         return error.sqlstate.startswith("28")

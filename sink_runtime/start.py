@@ -55,10 +55,10 @@ def _one(check: Check, tell: Callable[[str], None]) -> int:
     try:
         passed: Passed = check.run()
     except FatalError as error:
-        _failed(check.name, str(error), check.fix, tell)
+        _failed(check.name, str(error), check.fix(error), tell)
         return error.exit_code
     except Fault as fault:
-        _failed(check.name, f"{fault.dependency}: {fault.text}", check.fix, tell)
+        _failed(check.name, f"{fault.dependency}: {fault.text}", check.fix(fault), tell)
         return exits.CHECK
     _told("ok", check.name, passed.text, tell)
     for warning in passed.warnings:

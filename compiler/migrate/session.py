@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -68,7 +69,7 @@ def connect(conninfo: ConnInfo) -> Iterator[Connection[Any]]:
         )
     except psycopg.Error as error:
         message = f"Cannot connect to Postgres: {without_secrets(error, arguments)}."
-        raise ConnectError(message, "Check PGHOST, PGPORT, PGDATABASE, PGUSER and the password.") from None
+        raise ConnectError(message, _way_to(error)) from None
     with connection:
         try:
             _check(connection)
@@ -78,6 +79,13 @@ def connect(conninfo: ConnInfo) -> Iterator[Connection[Any]]:
             message = f"The database refused: {without_secrets(error, arguments)} (SQLSTATE {error.sqlstate or 'none'})."
             fix = "Nothing that was not finished has been kept. Remove the cause, then run the command again."
             raise ConnectError(message, fix) from None
+
+
+def _way_to(error: psycopg.Error) -> str:
+    """What to look at. libpq gives no SQLSTATE for a connection that was never made, so the server's text decides."""
+    if re.search(r'database "[^"]*" does not exist', str(error)):
+        return "Create the database, or name in PGDATABASE the one that is there."
+    return "Check PGHOST, PGPORT, PGDATABASE, PGUSER and the password."
 
 
 @contextmanager

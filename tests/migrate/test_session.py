@@ -52,6 +52,14 @@ def test_a_wrong_password_is_not_told(fresh_database):
     assert SECRET not in str(caught.value)
 
 
+def test_a_database_that_is_not_there_is_told_as_that(fresh_database):
+    refused = pytest.raises(
+        ConnectError, match=r'database "gone" does not exist\. Create the database, or name in PGDATABASE'
+    )
+    with refused, session.connect({**fresh_database, "dbname": "gone"}):
+        pass
+
+
 def test_the_password_of_the_environment_is_not_told(monkeypatch):
     monkeypatch.setenv("PGPASSWORD", SECRET)
     with pytest.raises(ConnectError) as caught, session.connect({"host": SECRET, "connect_timeout": 1}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -172,6 +173,19 @@ def test_a_refused_login_fetches_its_secret_again_twice(make_store: Callable[...
             database.connect()
         assert (raised.value.action, raised.value.alarm) == (Action.CREDENTIALS, True)
     assert len(fetched) == 4, "at once, at the next two refusals, and then now and then"
+
+
+def test_a_database_that_is_not_there_is_not_blamed_on_the_login(make_store: Callable[..., Store]) -> None:
+    database = make_store(datasets.alert_events()).database()
+    there = database._settings
+    database._settings = replace(there, database_name="gone")
+    with pytest.raises(DatabaseFault) as raised:
+        database.connect()
+    assert 'database "gone" does not exist' in raised.value.text
+    assert (raised.value.diagnosis.sqlstate, raised.value.action) == ("3D000", Action.PAUSE)
+    database._settings = there
+    database.connect()
+    database.close()
 
 
 def test_a_password_changed_under_way_is_found(make_store: Callable[..., Store]) -> None:
