@@ -14,10 +14,13 @@ _NOT_NEEDED = "evolve.compatible is not needed: remove it"
 
 
 def record_lines(evolved: Evolution | None) -> Iterator[str]:
-    """For a terminal, below the plan's own lines: samples of what is refused, or why all is well."""
+    """For a terminal, below the plan's own lines: samples of what is refused, or why all is well.
+
+    Of a record that an earlier plan has written down nothing is told again, but that its reason may go.
+    """
     if evolved is None:
         return
-    if evolved.worst:
+    if evolved.worst and not evolved.settled:
         yield f"  records: {_verdict(evolved)}"
         for sample in evolved.worst.refused[:_MOST]:
             told = "" if evolved.refused else f"{sample} "  # a refusal has told it already
@@ -30,7 +33,7 @@ def record_markdown(evolved: Evolution | None) -> Iterator[str]:
     """For a review: the verdict, what changed, and sample records of both kinds."""
     if evolved is None:
         return
-    if evolved.worst and evolved.last:
+    if evolved.worst and evolved.last and not evolved.settled:
         yield from ("", f"**Records**: {plain(_verdict(evolved))}")
         yield from ("", *(f"* {plain(str(change))}" for change in evolved.last.changes))
         yield from _samples("Refused now", evolved.worst.refused)
