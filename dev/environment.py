@@ -37,7 +37,7 @@ from dev.resources.apply import Event
 from dev.servers import Servers
 from dev.sinks import RunningSink, Sinks, SinkSpec, spec_of
 from dev.stack import STACK, configured
-from dev.state import DevError, Paths, locked
+from dev.state import DevError, Paths, locked, write_json
 
 __all__ = ["Environment", "Observer", "Up", "load_outputs"]
 
@@ -79,6 +79,7 @@ class Environment:
         self.project = project
         self.paths = paths or Paths.of(project)
         self._observer = observer or Observer()
+        self._mark: Path | None = None  # while an `up` is under way
 
     def up(self) -> Up:
         """Bring everything up, or to what the project declares now.
@@ -86,8 +87,8 @@ class Environment:
         Raises ProblemsError for what is wrong in the project, before anything is started, and DevError.
         """
         began = time.monotonic()
-        config, datasets = self._compile()
-        with locked(self.paths):
+        config, datasets = self._checked()
+        with locked(self.paths), self._marked():
             with self._step("servers") as found:
                 both = servers.start(self.paths, config.region)
                 lost = servers.forget_lost(self.paths, both)
@@ -124,6 +125,22 @@ class Environment:
             outputs.remove_state(self.paths, keep_data=keep_data)
         outputs.remove_folder(self.paths)
         return stopped
+
+    def _checked(self) -> tuple[StackConfig, tuple[Dataset, ...]]:
+        """As `_compile`; an environment that runs is marked as not what was asked for where that fails."""
+        try:
+            return self._compile()
+        except ProblemsError:
+            if (self.paths.root / outputs.OUTPUTS).exists():
+                write_json(self.paths.unfinished, {"step": "check"})
+            raise
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        """Leave in the folder how far an `up` came, until it has come to its end."""
+        self._mark = self.paths.unfinished
+        yield
+        self._mark.unlink(missing_ok=True)
 
     def _clear_damage(self) -> None:
         files = damage.damaged(self.paths)
@@ -216,6 +233,8 @@ class Environment:
     def _step(self, what: str) -> Iterator[Callable[[str], None]]:
         """Tell the observer of a step; the step calls what it is given once it knows what it found."""
         began = time.monotonic()
+        if self._mark:
+            write_json(self._mark, {"step": what})
         self._observer.began(what)
         said: list[str] = []
         yield said.append

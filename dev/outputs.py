@@ -23,7 +23,7 @@ OUTPUTS = "outputs.json"
 SERVICES = "pg_service.conf"
 ADMIN_SERVICE = "sluice"
 # What one `up` made and a `down --keep-data` deletes; the resources' list stays with the data that it describes.
-TRANSIENT = (OUTPUTS, SERVICES, "sinks.json")
+TRANSIENT = (OUTPUTS, SERVICES, "sinks.json", "unfinished.json")
 LASTING = ("resources.json", READERS_FILE)
 
 

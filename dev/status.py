@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from dev.emulator.client import session
 from dev.emulator.launch import Emulator
 from dev.emulator.state import EmulatorState
 from dev.outputs import OUTPUTS
+from dev.pending import pending
 from dev.postgres import Address, PostgresServer
 from dev.sinks import RunningSink, Sinks
 from dev.state import Paths, read_json
@@ -59,11 +61,17 @@ class DatasetStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole environment. `up`: an `up` came to its end, so everything here should run."""
+    """The whole environment. `up`: an `up` has come far enough for everything here to be expected to run.
+
+    `unfinished` is the step that the last `up` has not come past, which failed, was interrupted, or is at work still.
+    `pending` are the sentences on what the project declares and the environment does not have yet.
+    """
 
     up: bool
     servers: tuple[Process, ...]
     datasets: tuple[DatasetStatus, ...]
+    unfinished: str | None = None
+    pending: tuple[str, ...] = ()
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -72,8 +80,10 @@ class Status:
 
     @property
     def broken_off(self) -> bool:
-        """Whether something runs although no `up` came to its end."""
-        return not self.up and any(process.running for process in self.processes)
+        """Whether the last `up` did not come to its end."""
+        return self.unfinished is not None or (
+            not self.up and any(process.running for process in self.processes)
+        )
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -88,8 +98,11 @@ class Status:
         return not self.missing and not self.broken_off
 
 
-def status(paths: Paths) -> Status:
-    """Look at the processes, the queues and the tables; changes nothing."""
+def status(paths: Paths, project: Path | None = None) -> Status:
+    """Look at the processes, the queues and the tables, and with `project` at what waits there; changes nothing.
+
+    Raises DevError for a damaged state file.
+    """
     emulator, postgres = Emulator(paths), PostgresServer(paths).status()
     state = emulator.status()
     servers = (
@@ -105,7 +118,9 @@ def status(paths: Paths) -> Status:
         _dataset(name, exported, sinks.get(name), state, postgres.address)
         for name, exported in sorted(declared.items())
     )
-    return Status(outputs is not None, servers, datasets)
+    mark = read_json(paths.unfinished)
+    waiting = pending(project, declared, postgres.address) if project and outputs and postgres.address else ()
+    return Status(outputs is not None, servers, datasets, str(mark["step"]) if mark else None, tuple(waiting))
 
 
 def _port(state: EmulatorState | None) -> int | None:

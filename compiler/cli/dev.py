@@ -1,4 +1,4 @@
-"""`sluice dev up|down|status`: the whole environment on this machine."""
+"""`sluice dev`: the whole environment on this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import click
 
 from compiler.cli.common import fail, project_root, stop
+from compiler.cli.dev_dataset import check, letters
 from compiler.problems import ProblemsError
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def command() -> None:
     No Docker, no Pulumi CLI and no AWS account are needed. State is kept in .sluice/ (or in the folder that
     SLUICE_HOME names), readable by you alone.
     """
+
+
+command.add_command(check)
+command.add_command(letters)
 
 
 @command.command(epilog="Exit codes: 0 everything runs, 1 it does not, 2 the command line is wrong.")
@@ -72,17 +77,21 @@ def down(ctx: click.Context, keep_data: bool) -> None:  # noqa: FBT001 - click p
 
 
 @command.command(
-    epilog="Exit codes: 0 everything that should run does (or nothing is up), 1 something does not run."
+    epilog="Exit codes: 0 everything that should run does (or nothing is up), 1 something does not run, or the last up "
+    "did not come to its end."
 )
 @FORMAT
 @click.pass_context
 def status(ctx: click.Context, form: str) -> None:
-    """Show each process, what each sink waits for, and each dataset's plan, queue depths, rows and HTTP address."""
+    """Show each process, what each sink waits for, and each dataset's plan, queue depths, rows and HTTP address.
+
+    What the project declares and the environment does not have yet (a migration, a dataset) is told as well.
+    """
     from dev.state import Paths
     from dev.status import status as look
 
     with _errors():
-        found = look(Paths.of(project_root(ctx)))
+        found = look(Paths.of(project_root(ctx)), project_root(ctx))
     if form == "json":
         click.echo(
             json.dumps(
@@ -222,8 +231,13 @@ def _print_status(found: Status) -> None:
         for one in found.datasets:
             if one.sink.url:  # /healthz and /readyz are there as well
                 click.echo(f"  {one.sink.url}/metrics   {one.sink.name}")
+    for text in found.pending:
+        click.echo(f"sluice: waiting: {text}", err=True)
     if found.broken_off:
-        click.echo("sluice: the last up did not come to its end. Run it again: sluice dev up", err=True)
+        where = f": it came as far as {found.unfinished}" if found.unfinished else ""
+        click.echo(
+            f"sluice: the last up did not come to its end{where}. Run it again: sluice dev up", err=True
+        )
     elif found.missing:
         click.echo(f"sluice: not running: {', '.join(found.missing)}. Mend it: sluice dev up", err=True)
 

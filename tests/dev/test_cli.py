@@ -41,7 +41,7 @@ def sluice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["up", "down", "status"])
+@pytest.mark.parametrize("name", ["up", "down", "status", "check", "letters"])
 def test_help_of_each_command(tmp_path: Path, name: str) -> None:
     found = sluice(tmp_path, name, "--help")
     assert found.returncode == 0
@@ -132,6 +132,9 @@ def test_an_interrupted_up_is_cleaned_by_down(tmp_path: Path) -> None:
         _, stderr = up.communicate(timeout=SECONDS)
         assert up.returncode == 130, stderr
         assert "sluice dev down" in stderr
+        status = sluice(project, "status")
+        assert status.returncode == 1
+        assert "did not come to its end: it came as far as resources" in status.stderr
     finally:
         pids = every_pid(paths)
         down = sluice(project, "down")

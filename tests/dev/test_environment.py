@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from compiler.dataset import Dataset
 from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import compile_datasets
 from compiler.problems import ProblemsError
-from dev import outputs, sinks
+from dev import outputs, sink_check, sinks
 from dev.emulator.client import assume, session
 from dev.emulator.launch import Emulator
 from dev.environment import Environment, Up, load_outputs
+from dev.letters import letters
 from dev.postgres import Address, PostgresServer
 from dev.resources.apply import Action
 from dev.resources.ledger import Ledger
+from dev.servers import Servers
 from dev.sinks import Sinks
 from dev.state import DevError, Paths, read_json
 from dev.status import status
@@ -326,6 +329,65 @@ def test_a_dead_letter_that_the_operator_sends_again_keeps_its_sender(running: E
         connection.execute("DELETE FROM datasets.alert_events_v1")
     assert sender.endswith(":night-shift")
     assert sender == json.loads(mended)["origin"]["sender"]
+
+
+def test_letters_are_shown_with_their_reasons_and_stay(running: Environment) -> None:
+    running.up()
+    dataset = load_outputs(running.project, running.paths)["datasets"]["monitoring_events"]
+    state = Emulator(running.paths).status()
+    assert state is not None
+    sqs = session(state).client("sqs")
+    record = {"series": "cpu", "nonsense": 1}
+    bad = json.dumps({"dataset": "monitoring_events", "records": [record]})
+    sqs.send_message(QueueUrl=dataset["buffer_url"], MessageBody=bad)
+    sqs.send_message(QueueUrl=dataset["buffer_url"], MessageBody="no JSON")
+    url = dataset["dead_letter_url"]
+    until(lambda: len(letters(state, url, 10)) == 2)
+    for _ in range(2):  # and once more: nothing was taken, nothing is hidden
+        found = {letter.reason: letter for letter in letters(state, url, 10)}
+        assert set(found) == {"schema_violation", "not_json"}
+        assert found["schema_violation"].record == record
+        assert "sender" in found["schema_violation"].origin
+        assert found["schema_violation"].particulars["text"]
+        assert found["not_json"].body == "no JSON"
+    assert len(letters(state, url, 1)) == 1
+    sqs.purge_queue(QueueUrl=url)
+
+
+def test_check_looks_as_the_sink_does(running: Environment, capfd: pytest.CaptureFixture[str]) -> None:
+    running.up()
+    state, address = Emulator(running.paths).status(), PostgresServer(running.paths).status().address
+    assert state is not None
+    assert address is not None
+    found = load_outputs(running.project, running.paths)
+    assert sink_check.check(running.paths, Servers(state, address), found, "alert_events") == 0
+    lines = [line.split()[:2] for line in capfd.readouterr().out.splitlines()]
+    assert ["ok", "plan"] in lines
+    assert ["ok", "grants"] in lines
+    gone = replace(address, database="gone")
+    assert sink_check.check(running.paths, Servers(state, gone), found, "alert_events") != 0
+    assert "FAILED   login         postgres: 3D000 InvalidCatalogName" in capfd.readouterr().out
+
+
+def test_status_tells_what_waits_and_an_up_that_failed(running: Environment) -> None:
+    running.up()
+    assert status(running.paths, running.project).pending == ()
+    file = running.project / "datasets/alert_events/dataset.json"
+    before = file.read_text()
+    manifest = json.loads(before)
+    manifest["record"]["properties"]["note"] = {"type": "string"}
+    try:
+        file.write_text(json.dumps(manifest))
+        (text,) = status(running.paths, running.project).pending
+        assert "Run `sluice plan alert_events`" in text
+        with pytest.raises(ProblemsError):
+            running.up()
+        assert not status(running.paths).is_whole
+        assert status(running.paths).unfinished == "check"
+    finally:
+        file.write_text(before)
+    running.up()
+    assert status(running.paths).is_whole
 
 
 def test_status_says_what_a_sink_waits_for(running: Environment) -> None:
