@@ -122,7 +122,8 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
         return _Found(None, ())
     findings: list[Finding] = []
     members = [member for name in migrations if (member := _file(f"{place}/{name}", name, dataset, findings))]
-    findings += _order(members, dataset, version, place)
+    if not findings:  # a file that cannot be read is the cause of every gap after it
+        findings += _order(members, dataset, version, place)
     table = _table(place, findings, expected)
     if findings or table is None:
         return _Found(None, fork_findings(dataset, place, names, members) or tuple(findings))
@@ -189,11 +190,14 @@ def _prove(dataset: str, name: str) -> str:
 
 
 def _order(members: list[ChainFile], dataset: str, version: int, place: Path) -> Iterator[Finding]:
-    """Each file is this dataset's and version's, numbered without a gap, and follows the one before it."""
+    """Each file is this dataset's and version's, numbered without a gap, and follows the one before it.
+
+    A break is told once, where it is: what comes after it is judged from there on.
+    """
     if not members:
         yield _error(place / LOCK, "chain-order", "There is no migration file beside it.", _RESTORE)
-    before, previous = ABSENT_FINGERPRINT, NO_PREVIOUS
-    for number, member in enumerate(members, start=1):
+    expected, before, previous = 1, ABSENT_FINGERPRINT, NO_PREVIOUS
+    for member in members:
         path, found = member.path, member.migration
         if (found.dataset, found.version) != (dataset, version):
             yield _error(
@@ -202,15 +206,15 @@ def _order(members: list[ChainFile], dataset: str, version: int, place: Path) ->
                 f"The file is for {found.dataset} v{found.version}, the folder for {dataset} v{version}.",
                 "Remove it, and run `sluice plan` for this dataset.",
             )
-        if found.number != number:
-            yield _error(path, "chain-order", f"Expected migration {number:04d} here.", _RESTORE)
-        if found.previous != previous:
+        elif found.number != expected:
+            yield _error(path, "chain-order", f"Expected migration {expected:04d} here.", _RESTORE)
+        elif found.previous != previous:
             message = f"It follows a file with the hash {found.previous}; the one before it has {previous}."
             yield _error(path, "chain-order", message, _RESTORE)
-        if found.before != before:
+        elif found.before != before:
             message = f"It starts from {found.before}; the one before it ends in {before}."
             yield _error(path, "chain-order", message, _RESTORE)
-        before, previous = found.after, member.sha256
+        expected, before, previous = found.number + 1, found.after, member.sha256
 
 
 def _table(place: Path, findings: list[Finding], expected: Table | None) -> Table | None:

@@ -198,9 +198,9 @@ SQL, TABLE, LOCK = "0001_create.sql", "table.json", "chain.lock"
 def test_a_broken_chain_is_told_with_its_file_and_fix(folder, break_it, rule, file, says):
     break_it(folder)
     findings = list(chain_findings(alert_events(), folder))
-    match = [one for one in findings if one.rule == rule and one.file == str(place(folder, file))]
-    assert match, findings
-    assert says in match[0].message
+    (found,) = findings  # one cause is one problem
+    assert (found.rule, found.file) == (rule, str(place(folder, file)))
+    assert says in found.message
     assert all(one.severity is Severity.ERROR and one.fix for one in findings)
     with pytest.raises(ChainError):
         propose(alert_events(), folder)
@@ -223,6 +223,29 @@ def test_two_files_that_follow_are_a_chain(folder):
     chain = read_chain(folder, "alert_events", 1)
     assert chain is not None
     assert [member.name for member in chain.files] == [SQL, "0002_more.sql"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "rule", "file"),
+    [
+        (lambda f: edit(place(f, SQL), "char_length", "length"), "chain-edited", SQL),
+        (lambda f: edit(place(f, SQL), '1: create table "', '1: make table "'), "chain-order", "0002_x.sql"),
+        (lambda f: place(f, "0002_x.sql").unlink(), "chain-order", "0003_x.sql"),
+    ],
+)
+def test_one_damaged_file_of_many_is_one_problem(folder, break_it, rule, file):
+    path = place(folder, SQL)
+    last = files.read(path.read_text())
+    for number in range(2, 6):
+        previous = sha256_bytes(path.read_bytes())
+        last = replace(last, number=number, before=last.after, previous=previous)
+        path = place(folder, f"{number:04d}_x.sql")
+        path.write_text(files.write(last))
+    place(folder, LOCK).write_text(f"{path.name} {sha256_bytes(path.read_bytes())}\n")
+    assert list(chain_findings(alert_events(), folder)) == []
+    break_it(folder)
+    (found,) = chain_findings(alert_events(), folder)
+    assert (found.rule, found.file) == (rule, str(place(folder, file)))
 
 
 def test_a_gap_is_told(folder):
