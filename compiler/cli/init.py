@@ -12,6 +12,7 @@ import click
 
 from compiler.canonical import Json
 from compiler.cli.common import DATASETS, fail, find_project
+from compiler.cli.init_project import lacking
 from compiler.defaults import SCHEMA_FILE
 
 _WIDTH = 90
@@ -27,6 +28,9 @@ _ID = "2f1c7b52-7a0e-4c1e-9d7a-0d6f3f1f9b01"
 def command(ctx: click.Context, name: str, owner: str | None) -> None:
     """Write a first manifest with examples to datasets/NAME.
 
+    Where there is no project yet, here or above, one is begun here: with the Pulumi program that `sluice dev up` and
+    `pulumi up` run, and its stack "embedded".
+
     The manifest passes `sluice check` as it is; edit its record schema and its key, then plan the table.
     """
     root = _root(ctx)
@@ -35,7 +39,12 @@ def command(ctx: click.Context, name: str, owner: str | None) -> None:
     _refuse(manifest)
     if folder.exists():
         fail(f"{folder} exists already.", "Choose another name, or remove the folder.")
+    program = lacking(root)
     _write(folder, manifest)
+    for path, data in program.items():
+        path.write_bytes(data)
+    if program:
+        click.echo(f"Began a project in {root.resolve()}: {', '.join(path.name for path in program)}.")
     for line in _next_steps(name, folder):
         click.echo(line)
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from compiler.cli.main import COMMANDS, main
+from dev.environment import Environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SLUICE = Path(sys.executable).parent / "sluice"
@@ -214,6 +215,19 @@ def test_init_begins_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     begin()
     assert Path("datasets/orders/dataset.json").exists()
+    assert (tmp_path / "__main__.py").read_bytes() == (REPOSITORY / "__main__.py").read_bytes()
+    assert sluice("plan").exit_code == 0
+    # All that `sluice dev up` looks at before it starts anything.
+    config, datasets = Environment(tmp_path)._compile()
+    assert (config.name, [one.name for one in datasets]) == ("embedded", ["orders"])
+    assert ".sluice/" in Path(".gitignore").read_text()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    Path("Pulumi.yaml").write_text("name: mine\n")
+    assert sluice("init", "second").exit_code == 0
+    assert {path: path.read_bytes() for path in before} == {
+        **before,
+        tmp_path / "Pulumi.yaml": b"name: mine\n",
+    }
 
 
 def test_init_without_an_owner_takes_the_user(project: Path) -> None:
