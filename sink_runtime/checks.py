@@ -30,7 +30,8 @@ from sink_runtime.wire import QueueFault, Wire
 NO_RECEIPT = "sluice-start-up-probe"
 # SQS takes no U+0001 in a body, and says so of the entry once it has found that the caller may send.
 UNSENDABLE = "sluice start-up probe, which no queue takes \x01"
-NO_DATABASE = "3D000"
+_NO_DATABASE = "3D000"
+_CREATE_DATABASE = "Create the database, or name in SLUICE_DATABASE_NAME the one that is there."
 _ATTRIBUTES = ["MaximumMessageSize", "VisibilityTimeout", "RedrivePolicy"]
 
 FIXES: Mapping[str, str] = {
@@ -39,7 +40,6 @@ FIXES: Mapping[str, str] = {
     "delete": "Give the sink's role sqs:DeleteMessage on the buffer, and look for a policy that denies it.",
     "login": "See that Postgres can be reached from here, and that the secret holds the login's present password. "
     "verify-full needs the server's CA: PGSSLROOTCERT.",
-    "database": "Create the database, or name in SLUICE_DATABASE_NAME the one that is there.",
     "catalog": "Apply the dataset's migrations (sluice migrate apply), or deploy the plan that fits the table.",
     "grants": "Deploy the stack again: it makes the grants. See which role the login is a member of.",
     "dead letters": "Compare SLUICE_DEAD_LETTER_URL with the stack's outputs; the role needs sqs:SendMessage on it.",
@@ -66,7 +66,7 @@ class Check:
     def fix(self, fault: Exception) -> str:
         """What mends it where it fails so."""
         sqlstate = fault.diagnosis.sqlstate if isinstance(fault, DatabaseFault) else ""
-        return FIXES["database" if sqlstate == NO_DATABASE else self.name]
+        return _CREATE_DATABASE if sqlstate == _NO_DATABASE else FIXES[self.name]
 
 
 class Checks:

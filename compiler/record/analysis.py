@@ -55,6 +55,11 @@ class Analysis:
     fits: Fit
     findings: tuple[Finding, ...]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the columns were looked at; without that the findings are those of the record schema alone."""
+        return self.bundle is not None
+
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The record's columns, then the platform's."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 from compiler.manifest import RawManifest
 from compiler.problems import Finding
+from compiler.record import analyse
+from compiler.record.remainder import remainder
 from compiler.rules.collisions import CROSS_RULES
 from compiler.rules.identity import IDENTITY_RULES
 from compiler.rules.limits import LIMIT_RULES
@@ -25,5 +27,14 @@ MEANING_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
 
 
 def meaning_findings(manifest: RawManifest) -> tuple[Finding, ...]:
-    """Every finding of every rule on one manifest of the right shape."""
-    return tuple(finding for rule in MEANING_RULES for finding in rule(manifest))
+    """Every finding of every rule on one manifest of the right shape.
+
+    A fault in a property keeps the record from being analysed; then the rest is judged without that property.
+    """
+    found = tuple(finding for rule in MEANING_RULES for finding in rule(manifest))
+    analysis = analyse(manifest)
+    left = remainder(manifest, analysis.findings) if not analysis.is_whole else None
+    if left is None:
+        return found
+    more = (finding for finding in meaning_findings(left.manifest) if left.says_nothing_of(finding))
+    return tuple(dict.fromkeys((*found, *more)))
