@@ -23,6 +23,7 @@ MADE := $(VENV)/.made
 RUNTIME := $(VENV)/.runtime-$(call checksum,requirements/runtime.txt)
 DEV := $(VENV)/.dev-$(call checksum,requirements/dev.txt)
 PROJECT := $(VENV)/.project-$(call checksum,pyproject.toml)
+ENGINE_LOG := $(VENV)/.engine.log
 
 # A name on the PATH may be a launcher for a version that is not there, so each is run.
 find_python = for p in $(PYTHON) $(if $(PYTHON),,python3.14 python3.13 python3.12 python3.11 python3 python); do \
@@ -36,7 +37,7 @@ find_python = for p in $(PYTHON) $(if $(PYTHON),,python3.14 python3.13 python3.1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(DEV) $(PROJECT) ## Make .venv with everything that development needs
@@ -45,9 +46,22 @@ setup: $(DEV) $(PROJECT) ## Make .venv with everything that development needs
 demo: $(RUNTIME) $(PROJECT) ## Tell the whole story on this machine (KEEP=1 leaves it running)
 	@$(BIN)/python -m dev.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
+# The engine is built beside everything that does not need it; its tests come last and wait for it.
 .PHONY: test
-test: lint ## Style, types, import contracts, then every test (ARGS="-k name" chooses)
+test: engine-start lint ## Style, types, import contracts, then every test (ARGS="-k name" chooses)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+.PHONY: engine
+engine: setup ## Build the real Pulumi engine for its tests, once, into the user's cache (needs Go)
+	@$(BIN)/python -m tools.pulumi.engine
+
+.PHONY: engine-start
+engine-start: setup
+	@nice -n 10 $(BIN)/python -m tools.pulumi.engine >$(ENGINE_LOG) 2>&1 &
+
+.PHONY: engine-test
+engine-test: setup ## The tests of the real Pulumi engine only
+	$(BIN)/python -m pytest -n 2 tests/engine $(ARGS)
 
 .PHONY: lint
 lint: setup ## Style, types and import contracts; changes nothing

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import until
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
@@ -27,6 +29,8 @@ def test_help_is_the_default_and_lists_every_target() -> None:
         "campaign",
         "clean",
         "demo",
+        "engine",
+        "engine-test",
         "format",
         "golden",
         "help",
@@ -49,6 +53,24 @@ def test_an_old_python_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert "Sluice needs Python 3.11 or newer" in done.stderr
     assert "make PYTHON=" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_engine_is_built_beside_the_other_tests(tmp_path: Path) -> None:
+    """`make test` starts the build before lint and the tests, waits for neither, and goes on where it fails."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    install_fakes(tmp_path, building="read ended <pipe")
+    os.mkfifo(tmp_path / "pipe")
+    for program in ("ruff", "mypy", "lint-imports"):
+        (tmp_path / ".venv" / "bin" / program).symlink_to("python")
+    try:
+        assert make("test", cwd=tmp_path).returncode == 0
+        asked = calls(tmp_path)
+        assert asked[-1] == "-m pytest -n 2"
+        assert "ended -m tools.pulumi.engine" not in asked
+    finally:
+        (tmp_path / "pipe").write_text("now\n", encoding="utf-8")
+    until(lambda: "ended -m tools.pulumi.engine" in calls(tmp_path))
 
 
 @pytest.mark.parametrize("demo", ["0", "1"])
@@ -76,11 +98,16 @@ def test_the_environment_is_set_up_once_for_one_lock(tmp_path: Path) -> None:
     assert sum("-r requirements/runtime.txt" in call for call in calls(tmp_path)) == 2
 
 
-def install_fakes(folder: Path) -> None:
-    """A .venv whose python writes down what it was asked to do."""
+def install_fakes(folder: Path, building: str = ":") -> None:
+    """A .venv whose python writes down what it was asked to do; `building` is what it does for the engine."""
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\necho "$@" >>{folder}/calls\n', encoding="utf-8")
+    script = f"""#!/bin/sh
+cd {folder}
+echo "$@" >>calls
+case "$*" in *tools.pulumi.engine) {building}; echo "ended $@" >>calls; exit 1;; esac
+"""
+    python.write_text(script, encoding="utf-8")
     python.chmod(0o755)
     (folder / ".venv" / ".made").touch()
 
