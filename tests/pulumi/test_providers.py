@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from compiler.emit.pulumi import login_provider
 from compiler.emit.pulumi.admin import AdminError
 from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
+from compiler.migrate.apply import apply_chain
 from compiler.migrate.chain import read_chain
-from compiler.migrate.errors import ConnectError, TooLongError
+from compiler.migrate.errors import ConnectError, DriftError, TooLongError
 from compiler.migrate.propose import propose, write
 from compiler.migrate.sizes import Size
 from dev.emulator.state import EmulatorState
@@ -78,6 +80,16 @@ class Engine:
             return "replace"
         self.outputs = self.provider.update(self.id, self.outputs, self.inputs).outs
         return "update"
+
+    def refresh(self) -> bool:
+        """Read the resource back into inputs and outputs; False where it is gone."""
+        found = self.provider.read(self.id, dict(self.outputs))
+        self.outputs = found.outs
+        if found.inputs is not None:
+            self.inputs = found.inputs
+        if not found.id:
+            self.inputs = {}
+        return bool(found.id)
 
 
 @pytest.fixture
@@ -230,6 +242,124 @@ def test_a_preview_needs_no_administrator(configuration, planned, monkeypatch):
     monkeypatch.delenv(ADMIN)
     provider = configured(DatasetTableProvider, configuration)
     assert provider.check({}, planned(alert_events())).failures == []
+
+
+# --- what a refresh sees ---------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_of_what_is_as_it_was_changes_nothing(control, prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    for engine in (control, table):
+        before = (engine.inputs, engine.outputs)
+        assert engine.refresh()
+        assert (engine.inputs, engine.outputs) == before
+    assert (control.up({"schemas": ["datasets"]}), table.up(props)) == ("same", "same")
+
+
+def test_a_table_changed_by_hand_is_seen_and_the_next_update_refuses_with_the_drift(prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    prepared.execute("ALTER TABLE datasets.alert_events_v1 ADD COLUMN by_hand text")
+    assert table.up(props) == "same"
+    assert table.refresh()
+    [seen] = table.outputs["drift"]
+    assert "by_hand" in seen
+    with pytest.raises(
+        DriftError, match=r"(?s)changed outside of its migrations.*by_hand.*sluice migrate adopt"
+    ):
+        table.up(props)
+    prepared.execute("ALTER TABLE datasets.alert_events_v1 DROP COLUMN by_hand")
+    assert table.up(props) == "update"
+    assert table.outputs["drift"] == []
+    assert table.up(props) == "same"
+
+
+def test_drift_that_was_undone_by_hand_is_forgotten_by_a_refresh(prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    prepared.execute("ALTER TABLE datasets.alert_events_v1 ADD COLUMN by_hand text")
+    table.refresh()
+    prepared.execute("ALTER TABLE datasets.alert_events_v1 DROP COLUMN by_hand")
+    table.refresh()
+    assert table.outputs["drift"] == []
+    assert table.up(props) == "same"
+
+
+def test_a_database_put_back_to_an_earlier_day_is_brought_forward_again(prepared, table, planned):
+    dataset = alert_events()
+    first = planned(dataset)
+    table.up(first)
+    longer = replace(dataset, indexes=(*dataset.indexes, replace(dataset.indexes[0], name="again")))
+    props = planned(longer)
+    first_end = table.outputs["to"]
+    table.refresh()
+    assert table.outputs["chain"] == first["chain"], "a file that waits is no drift"
+    assert table.outputs["drift"] == []
+    table.up(props)
+    prepared.execute("DELETE FROM sluice.migration_steps WHERE number = 2")
+    prepared.execute("DELETE FROM sluice.migrations WHERE number = 2")
+    [index] = prepared.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE '%again%'").fetchone()
+    prepared.execute(f"DROP INDEX datasets.{index}")
+    assert table.refresh()
+    assert (table.outputs["chain"], table.outputs["drift"]) == (first["chain"], [])
+    assert table.provider.check(table.inputs, props).inputs["from"] == first_end
+    assert table.up(props) == "update"
+
+
+def test_what_an_operator_applied_beforehand_is_seen(prepared, table, planned, fresh_database):
+    dataset = alert_events()
+    table.up(planned(dataset))
+    longer = replace(dataset, indexes=(*dataset.indexes, replace(dataset.indexes[0], name="again")))
+    props = planned(longer)
+    apply_chain(fresh_database, read_chain(Path(props["folder"]), dataset.name, 1), WRITER)
+    assert table.refresh()
+    assert table.outputs["chain"] == props["chain"]
+    assert table.up(props) == "same"
+    assert table.inputs["statements"] == []
+
+
+def test_a_lost_database_is_seen_by_a_refresh_and_made_again(control, prepared, table, planned):
+    props = planned(alert_events())
+    table.up(props)
+    prepared.execute("DROP SCHEMA datasets, sluice CASCADE")
+    assert not control.refresh()
+    assert not table.refresh()
+    assert control.up({"schemas": ["datasets"]}) == "create"
+    assert table.up(props) == "create"
+
+
+def test_a_dropped_schema_is_seen(control, prepared):
+    control.up({"schemas": ["datasets", "other"]})
+    prepared.execute("DROP SCHEMA other")
+    assert control.refresh()
+    assert control.outputs["schemas"] == ["datasets"]
+    assert control.up({"schemas": ["datasets", "other"]}) == "update"
+
+
+def test_a_table_whose_folder_is_gone_is_left_as_it_was(prepared, table, planned):
+    table.up(planned(alert_events()))
+    before = table.outputs
+    shutil.rmtree(before["folder"])
+    assert table.refresh()
+    assert table.outputs == before
+
+
+def test_a_secret_that_is_gone_or_tagged_by_hand_is_seen(login, login_props, admin):
+    login.up(login_props)
+    before = (login.inputs, login.outputs)
+    assert login.refresh()
+    assert (login.inputs, login.outputs) == before
+    client = admin.client("secretsmanager")
+    client.tag_resource(SecretId=login.id, Tags=[{"Key": "by", "Value": "hand"}])
+    assert login.refresh()
+    assert login.outputs["tags"] == {"sluice:dataset": "x", "by": "hand"}
+    assert login.up(login_props) == "update"
+    assert login.refresh()
+    assert login.up(login_props) == "same"
+    client.delete_secret(SecretId=login.id, RecoveryWindowInDays=7)
+    assert not login.refresh()
+    assert login.up(login_props) == "create"
 
 
 # --- the sink's login -----------------------------------------------------------------------------------------------

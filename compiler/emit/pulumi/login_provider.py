@@ -18,6 +18,7 @@ from pulumi.dynamic import (
     ConfigureRequest,
     CreateResult,
     DiffResult,
+    ReadResult,
     Resource,
     ResourceProvider,
     UpdateResult,
@@ -64,6 +65,24 @@ class SinkLoginProvider(ResourceProvider):
         login = _login(props)
         arn = self._store(login)
         return CreateResult(arn, _outputs(login, arn))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """The secret's tags; it is gone, too, while it waits for its deletion. The password is not looked at."""
+        client = self._client()
+        try:
+            found = client.describe_secret(SecretId=id_)
+        except client.exceptions.ResourceNotFoundException:
+            return ReadResult("", {})
+        if found.get("DeletedDate") is not None:
+            return ReadResult("", {})
+        tags = {
+            tag["Key"]: tag["Value"] for tag in found.get("Tags", []) if not tag["Key"].startswith("aws:")
+        }
+        if tags == props["tags"]:
+            return ReadResult(id_, props)
+        return ReadResult(
+            id_, {**props, "tags": tags}, {**asdict(_login(props)), "tags": tags, "secret_arn": None}
+        )
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """A new password where one is asked for; otherwise only the tags."""

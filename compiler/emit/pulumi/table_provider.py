@@ -4,7 +4,8 @@ Plans are made outside the engine, by `sluice plan`, and committed. `check()` pu
 the resource's inputs, since previews, policies and saved plans see inputs and nothing else; where nothing is left to
 run the lists are empty. `create` and `update` apply the files through `compiler.migrate`, whose journal in the database
 decides what is really left. A step that the live table's size would make long is refused there, and runs before the
-deployment by `sluice migrate apply`. Nothing is ever dropped: `delete` retains.
+deployment by `sluice migrate apply`. `read`, which a refresh asks, says how far the database is and what was changed by
+hand; the next update then applies what is missing, or refuses with the drift. Nothing is ever dropped: `delete` retains.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pulumi.dynamic import (
     ConfigureRequest,
     CreateResult,
     DiffResult,
+    ReadResult,
     Resource,
     ResourceProvider,
     UpdateResult,
@@ -29,14 +31,15 @@ from pulumi.dynamic import (
 from compiler.canonical import sha256
 from compiler.emit.pulumi.admin import Admin
 from compiler.migrate import session
-from compiler.migrate.apply import apply_chain
+from compiler.migrate.apply import apply_chain, status_in
 from compiler.migrate.chain import ChainError, read_chain
-from compiler.migrate.control import apply_control, control_files
+from compiler.migrate.control import ControlFile, apply_control, control_files, missing
 from compiler.migrate.model import Chain, ChainFile, Hazard
 from compiler.migrate.patience import Patience
 from compiler.migrate.sizes import DEPLOYMENT_SECONDS
+from compiler.names import CONTROL_SCHEMA
 
-_OWN_KEYS = ("__provider",)
+_OWN_KEYS = ("__provider", "drift")
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class ControlSchemaProvider(ResourceProvider):
             "schemas": sorted(news["schemas"]),
             "files": [file.name for file in files],
             "statements": [file.sql for file in waiting],
-            "control_hash": sha256([[file.name, file.sha256] for file in files]),
+            "control_hash": _hash(files),
         }
         return CheckResult(checked, [])
 
@@ -87,6 +90,20 @@ class ControlSchemaProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Bring the schemas; what is there already is left."""
         return CreateResult("control-schema", self._apply(props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """What the database has of the schemas and control migrations; gone where it has no control schema."""
+        with session.connect(self._admin.conninfo()) as connection:
+            lacking = missing(connection, props["schemas"])
+        files = [file for file in control_files() if file.name in props["files"]]
+        applied = [file for file in files if file.name not in lacking.files]
+        if not applied:
+            return ReadResult("", {})
+        schemas = [name for name in props["schemas"] if name not in lacking.schemas]
+        if len(applied) == len(files) and schemas == props["schemas"]:
+            return ReadResult(id_, props)
+        found = {"schemas": schemas, "files": [file.name for file in applied], "control_hash": _hash(applied)}
+        return ReadResult(id_, {**props, **found}, {**_outputs(props), **found})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """As create: a schema that is no longer asked for stays, with what is in it."""
@@ -123,15 +140,41 @@ class DatasetTableProvider(ResourceProvider):
         return CheckResult({**asdict(target), **_planned(chain, waiting)}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Changed where the chain, the version or what is registered with it is another."""
-        return DiffResult(changes=_differ(("version", "chain", "owner", "writer_role"), _olds, _news))
+        """Changed where the chain, the version or what is registered with it is another, or a refresh saw drift."""
+        keys = ("version", "chain", "owner", "writer_role")
+        return DiffResult(changes=_differ(keys, _olds, _news) or bool(_olds.get("drift")))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Apply the chain. Where the database has seen it, nothing runs."""
         return CreateResult(str(props["dataset"]), self._apply(props))
 
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """How far the database is, and as `drift` what was changed outside of its migrations, object by object.
+
+        Gone where the database knows nothing of the table. A dataset whose folder is gone is left as it was: there is
+        nothing to compare with, and the next deployment only forgets it.
+        """
+        target = _target(props)
+        try:
+            chain = read_chain(Path(target.folder), target.dataset, target.version)
+        except ChainError as error:
+            raise PlanError(str(error)) from error
+        if chain is None:
+            return ReadResult(id_, props)
+        with session.connect(self._admin.conninfo()) as connection:
+            if CONTROL_SCHEMA in missing(connection, ()).schemas:
+                return ReadResult("", {})
+            found = status_in(connection, chain)
+        if not found.applied:
+            return ReadResult("", {})
+        done = [file.sha256 for file in chain.expanded if file.name in found.applied]
+        live = {"chain": done[-1] if done else "none", "drift": [*found.trouble, *found.drift]}
+        if live == {"chain": props["chain"], "drift": []}:
+            return ReadResult(id_, {**props, **live})
+        return ReadResult(id_, {**props, **live}, {**_outputs(props), "chain": live["chain"]})
+
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Apply what the chain has grown by."""
+        """Apply what the chain has grown by. Raises DriftError where the table was changed by hand."""
         return UpdateResult(self._apply(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -147,7 +190,7 @@ class DatasetTableProvider(ResourceProvider):
             patience=Patience(longest=DEPLOYMENT_SECONDS),
             expand_only=True,
         )
-        return _outputs(props)
+        return {**_outputs(props), "drift": []}
 
 
 class ControlSchema(Resource, module="sluice", name="ControlSchema"):
@@ -224,6 +267,10 @@ def _target(props: Mapping[str, Any]) -> TableTarget:
 
 def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in props.items() if key not in _OWN_KEYS}
+
+
+def _hash(files: Iterable[ControlFile]) -> str:
+    return sha256([[file.name, file.sha256] for file in files])
 
 
 def _differ(keys: Iterable[str], olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
