@@ -42,6 +42,7 @@ from dev.resources.context import Context
 from dev.resources.dynamic import PROVIDER
 from dev.resources.handler import ResourceError
 from dev.resources.ledger import Ledger
+from dev.resources.wire import exact
 from dev.state import DevError, Paths
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -101,21 +102,13 @@ def _plain(token: str, name: str, properties: Mapping[str, Any]) -> dict[str, An
     A dynamic provider's own reference is marked as a secret by default; it is none. Every number on the wire is a
     float; integral ones become integers.
     """
-    found = {key: _exact(rpc.unwrap_rpc_secret(value)) for key, value in properties.items()}
+    found = {key: exact(rpc.unwrap_rpc_secret(value)) for key, value in properties.items()}
     secret = sorted(key for key, value in properties.items() if rpc.is_rpc_secret(value) and key != PROVIDER)
     if secret:
         raise ResourceError(
             f"{token} {name!r}: {', '.join(secret)} holds a secret, which no state may hold. Pass a reference to it."
         )
     return found
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _exact(one) for key, one in value.items()}
-    return [_exact(one) for one in value] if isinstance(value, list) else value
 
 
 def run_program(project: Path, run: Run) -> dict[str, Any]:

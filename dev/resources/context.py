@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from dev.emulator.client import session
 from dev.emulator.state import EmulatorState
+from dev.state import DevError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -24,50 +25,62 @@ CONNECT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that handlers share.
+    """Everything that handlers share. It may be used by several threads at once, as boto3's clients may.
 
-    `postgres` are the keyword arguments of `psycopg.connect` for the administrator. `project` and `configuration` are
-    what Pulumi hands to dynamic providers: the project's name, and the stack configuration as `namespace:key` -> text.
+    `postgres` are the keyword arguments of `psycopg.connect` for the administrator. Either side may be missing where no
+    handler needs it. `project` and `configuration` are what Pulumi hands to dynamic providers: the project's name, and
+    the stack configuration as `namespace:key` -> text.
     """
 
-    emulator: EmulatorState
-    postgres: Mapping[str, Any] = field(repr=False)
+    emulator: EmulatorState | None = None
+    postgres: Mapping[str, Any] = field(default_factory=dict, repr=False)
     project: str = "sluice"
     configuration: Mapping[str, str] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def region(self) -> str:
         """The one region of the environment."""
-        return self.emulator.region
+        return self._aws.region
 
     @property
     def account(self) -> str:
         """The one account of the environment."""
-        return self.emulator.account_id
+        return self._aws.account_id
+
+    @property
+    def _aws(self) -> EmulatorState:
+        if self.emulator is None:
+            raise DevError("there is no AWS here.")
+        return self.emulator
 
     def client(self, service: str) -> Any:
-        """A new administrative client of an AWS service."""
-        return session(self.emulator).client(service)
+        """An administrative client of an AWS service. boto3 lets threads share a client, but not make one at once."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = session(self._aws).client(service)
+            return self._clients[service]
 
-    @cached_property
+    @property
     def sqs(self) -> SQSClient:
         """The SQS client."""
         client: SQSClient = self.client("sqs")
         return client
 
-    @cached_property
+    @property
     def sns(self) -> SNSClient:
         """The SNS client."""
         client: SNSClient = self.client("sns")
         return client
 
-    @cached_property
+    @property
     def s3(self) -> S3Client:
         """The S3 client."""
         client: S3Client = self.client("s3")
         return client
 
-    @cached_property
+    @property
     def iam(self) -> IAMClient:
         """The IAM client."""
         client: IAMClient = self.client("iam")

@@ -1,13 +1,15 @@
 """What a resource handler is: the same small protocol for the embedded environment and for a real provider.
 
-A handler carries out one Pulumi resource type on the emulator or on the embedded Postgres. It knows nothing of who
-calls it: `dev.program` does so with no engine at all. Input and output names are those of the wire (camelCase).
+A handler carries out one Pulumi resource type on the emulator or on a Postgres. It knows nothing of who calls it:
+`dev.program` does so with no engine at all, `dev.plugin` for the real one. Input and output names are those of the wire
+(camelCase).
 
 `create` creates or takes over, so that a run which was killed half-way is simply run again.
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -78,14 +80,20 @@ class Handler(ABC):
     def diff(self, context: Context, state: State, new: Properties) -> Change:
         """Whether the checked inputs `new` change the resource, and how."""
         del context
-        changed = {
-            key
-            for key in state.inputs.keys() | new.keys()
-            if state.inputs.get(key) != new.get(key) and key not in self.inert
-        }
+        changed = self.changed(state.inputs, new)
         if not changed:
             return Change.NONE
         return Change.REPLACE if changed & self.replacing else Change.UPDATE
+
+    def changed(self, old: Properties, new: Properties) -> frozenset[str]:
+        """The properties in which two sets of inputs differ; what is inert never does."""
+        keys = (old.keys() | new.keys()) - self.inert.keys()
+        return frozenset(key for key in keys if not self.same(key, old.get(key), new.get(key)))
+
+    def same(self, key: str, old: Any, new: Any) -> bool:
+        """Whether two values of a property mean the same."""
+        del key
+        return bool(old == new)
 
     @abstractmethod
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -98,6 +106,56 @@ class Handler(ABC):
     @abstractmethod
     def delete(self, context: Context, state: State) -> None:
         """Delete the resource; one that is gone already is no error."""
+
+
+class Served(Handler):
+    """A resource type that `dev.plugin` serves to the real engine too, which previews it and asks what is there.
+
+    `computed` are the outputs that a preview of a new resource does not know; `defaults` what a carried property is
+    where it is not declared. `documents` are JSON texts, `unordered` lists in which only the members count; both are
+    compared so. `identity` are the inputs that tell two things apart: a replacement with the same identity cannot stand
+    beside the old one. `exclusive`: the service refuses to make one of a name that is there.
+    """
+
+    computed: ClassVar[frozenset[str]]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    documents: ClassVar[frozenset[str]] = frozenset()
+    unordered: ClassVar[frozenset[str]] = frozenset()
+    identity: ClassVar[frozenset[str]]
+    exclusive: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The live values of the carried properties, in the inputs' shape; None where the thing is gone."""
+
+    def identify(self, context: Context, inputs: Properties) -> str:
+        """The id of what a create of `inputs` would make. Only an `exclusive` type has to know it."""
+        raise NotImplementedError
+
+    def same(self, key: str, old: Any, new: Any) -> bool:
+        """Whether two values of a property mean the same."""
+        if key in self.documents:
+            return bool(_document(old) == _document(new))
+        if key in self.unordered and isinstance(old, list) and isinstance(new, list):
+            return sorted(old) == sorted(new)
+        return super().same(key, old, new)
+
+    def refreshed(self, inputs: Properties, live: Properties) -> dict[str, Any]:
+        """The inputs as they are by what `read` found: in the words of `inputs` where these still mean the same."""
+        drifted = {
+            key: value
+            for key, value in live.items()
+            if not self.same(key, inputs.get(key, self.defaults.get(key)), value)
+        }
+        return {**inputs, **drifted}
+
+
+def _document(text: Any) -> Any:
+    """What a JSON text says; anything else, as a value that is not known yet, for itself."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
 
 
 class Upsert(Handler):

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, ResourceError, State, Upsert, physical_name
+from dev.resources.handler import Created, Properties, ResourceError, Served, State, Upsert, physical_name
 
 MAX_SESSION_SECONDS = 3_600
 
 
-class Role(Handler):
+class Role(Served):
     """A role; the id is its name. A role of that name that is already there is taken over."""
 
     type: ClassVar = "aws:iam/role:Role"
     carried: ClassVar = frozenset(
-        {"name", "path", "assumeRolePolicy", "description", "maxSessionDuration", "tags"}
+        {
+            "name",
+            "path",
+            "assumeRolePolicy",
+            "description",
+            "maxSessionDuration",
+            "permissionsBoundary",
+            "tags",
+        }
     )
-    inert: ClassVar = {
-        "permissionsBoundary": "the emulator evaluates no boundaries; a boundary only takes rights away",
-        "forceDetachPolicies": "deletion here always detaches what is left",
-    }
+    inert: ClassVar = {"forceDetachPolicies": "deletion here always detaches what is left"}
     replacing: ClassVar = frozenset({"name", "path"})
+    identity: ClassVar = frozenset({"name"})
+    computed: ClassVar = frozenset({"arn", "uniqueId", "tagsAll"})
+    documents: ClassVar = frozenset({"assumeRolePolicy"})
+    defaults: ClassVar = {
+        "path": "/",
+        "description": "",
+        "maxSessionDuration": MAX_SESSION_SECONDS,
+        "permissionsBoundary": "",
+        "tags": {},
+    }
+    exclusive: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Create the role or take it over."""
@@ -41,6 +58,27 @@ class Role(Handler):
         """Set trust, description, session length and tags."""
         return self._set(context, state.id, inputs)
 
+    def identify(self, context: Context, inputs: Properties) -> str:
+        """The name."""
+        del context
+        return physical_name(inputs)
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """Trust, path, description, session length, boundary and tags; policies are resources of their own."""
+        try:
+            found = context.iam.get_role(RoleName=state.id)["Role"]
+        except context.iam.exceptions.NoSuchEntityException:
+            return None
+        return {
+            "name": state.id,
+            "path": found["Path"],
+            "assumeRolePolicy": json.dumps(found["AssumeRolePolicyDocument"]),
+            "description": found.get("Description", ""),
+            "maxSessionDuration": found["MaxSessionDuration"],
+            "permissionsBoundary": found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+            "tags": _tags(context.iam.list_role_tags(RoleName=state.id)["Tags"]),
+        }
+
     def delete(self, context: Context, state: State) -> None:
         """Detach and delete whatever the role holds, then the role."""
         try:
@@ -59,6 +97,11 @@ class Role(Handler):
             Description=inputs.get("description", ""),
             MaxSessionDuration=int(inputs.get("maxSessionDuration", MAX_SESSION_SECONDS)),
         )
+        if inputs.get("permissionsBoundary"):  # kept and shown; the emulator evaluates none
+            boundary = inputs["permissionsBoundary"]
+            context.iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+        else:
+            context.iam.delete_role_permissions_boundary(RoleName=role)
         tags = dict(inputs.get("tags", {}))
         old = {tag["Key"] for tag in context.iam.list_role_tags(RoleName=role)["Tags"]}
         context.iam.untag_role(RoleName=role, TagKeys=sorted(old - tags.keys()))
@@ -73,12 +116,15 @@ def _same_path(context: Context, role: str, inputs: Properties) -> None:
         raise ResourceError(f"the role {role} is there already, under the path {path}.")
 
 
-class RolePolicy(Upsert):
+class RolePolicy(Upsert, Served):
     """An inline policy of a role; the id is `role:policy`, as the provider's."""
 
     type: ClassVar = "aws:iam/rolePolicy:RolePolicy"
     carried: ClassVar = frozenset({"name", "role", "policy"})
     replacing: ClassVar = frozenset({"name", "role"})
+    identity: ClassVar = frozenset({"name", "role"})
+    computed: ClassVar = frozenset()
+    documents: ClassVar = frozenset({"policy"})
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Put the policy."""
@@ -89,6 +135,15 @@ class RolePolicy(Upsert):
         )
         return Created(f"{inputs['role']}:{policy}", dict(inputs))
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The policy."""
+        role, _, name = state.id.partition(":")
+        try:
+            found = context.iam.get_role_policy(RoleName=role, PolicyName=name)
+        except context.iam.exceptions.NoSuchEntityException:
+            return None
+        return {"name": name, "role": role, "policy": json.dumps(found["PolicyDocument"])}
+
     def delete(self, context: Context, state: State) -> None:
         """Delete the policy."""
         try:
@@ -97,22 +152,26 @@ class RolePolicy(Upsert):
             return
 
 
-class Policy(Handler):
+class Policy(Served):
     """A managed policy; the id is its ARN. A change is a new default version, the old one goes."""
 
     type: ClassVar = "aws:iam/policy:Policy"
     carried: ClassVar = frozenset({"name", "path", "policy", "description", "tags"})
     replacing: ClassVar = frozenset({"name", "path", "description"})
+    identity: ClassVar = frozenset({"name", "path"})
+    computed: ClassVar = frozenset({"arn", "policyId", "tagsAll"})
+    documents: ClassVar = frozenset({"policy"})
+    defaults: ClassVar = {"path": "/", "description": "", "tags": {}}
+    exclusive: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Create the policy, or give the one that is already there a new default version."""
         del name
-        policy, path = physical_name(inputs), inputs.get("path", "/")
-        arn = f"arn:aws:iam::{context.account}:policy{path}{policy}"
+        arn = self.identify(context, inputs)
         try:
             context.iam.create_policy(
-                PolicyName=policy,
-                Path=path,
+                PolicyName=inputs["name"],
+                Path=inputs.get("path", "/"),
                 PolicyDocument=inputs["policy"],
                 Description=inputs.get("description", ""),
             )
@@ -124,6 +183,25 @@ class Policy(Handler):
         """Give the policy a new default version."""
         _new_version(context, state.id, inputs["policy"])
         return self._outputs(context, state.id, inputs)
+
+    def identify(self, context: Context, inputs: Properties) -> str:
+        """The ARN."""
+        return f"arn:aws:iam::{context.account}:policy{inputs.get('path', '/')}{physical_name(inputs)}"
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The default version's document, the path, description and tags."""
+        try:
+            found = context.iam.get_policy(PolicyArn=state.id)["Policy"]
+        except context.iam.exceptions.NoSuchEntityException:
+            return None
+        version = context.iam.get_policy_version(PolicyArn=state.id, VersionId=found["DefaultVersionId"])
+        return {
+            "name": found["PolicyName"],
+            "path": found["Path"],
+            "policy": json.dumps(version["PolicyVersion"]["Document"]),
+            "description": found.get("Description", ""),
+            "tags": _tags(context.iam.list_policy_tags(PolicyArn=state.id)["Tags"]),
+        }
 
     def delete(self, context: Context, state: State) -> None:
         """Delete the policy; it must be detached by then, as on AWS."""
@@ -148,12 +226,14 @@ def _new_version(context: Context, arn: str, document: str) -> None:
             context.iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
 
-class RolePolicyAttachment(Upsert):
+class RolePolicyAttachment(Upsert, Served):
     """A managed policy on a role; the id is `role/ARN`, as the provider's."""
 
     type: ClassVar = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     carried: ClassVar = frozenset({"role", "policyArn"})
     replacing: ClassVar = frozenset({"role", "policyArn"})
+    identity: ClassVar = frozenset({"role", "policyArn"})
+    computed: ClassVar = frozenset()
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Attach the policy; attaching it twice is harmless."""
@@ -161,12 +241,26 @@ class RolePolicyAttachment(Upsert):
         context.iam.attach_role_policy(RoleName=inputs["role"], PolicyArn=inputs["policyArn"])
         return Created(f"{inputs['role']}/{inputs['policyArn']}", dict(inputs))
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """Whether the policy is on the role."""
+        role, _, arn = state.id.partition("/")
+        try:
+            attached = context.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        except context.iam.exceptions.NoSuchEntityException:
+            return None
+        is_there = arn in [policy["PolicyArn"] for policy in attached]
+        return {"role": role, "policyArn": arn} if is_there else None
+
     def delete(self, context: Context, state: State) -> None:
         """Detach the policy."""
         try:
             context.iam.detach_role_policy(RoleName=state.inputs["role"], PolicyArn=state.inputs["policyArn"])
         except context.iam.exceptions.NoSuchEntityException:
             return
+
+
+def _tags(found: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:

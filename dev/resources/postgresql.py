@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import psycopg
 from psycopg import sql
 
+from dev.resources import privileges
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, ResourceError, State, Upsert, physical_name
+from dev.resources.handler import Created, Properties, ResourceError, Served, State, Upsert, physical_name
 
 # The wire's property -> the keyword of CREATE ROLE, and pulumi-postgresql's default.
 FLAGS = {
@@ -20,16 +21,34 @@ FLAGS = {
     "replication": ("REPLICATION", False),
     "bypassRowLevelSecurity": ("BYPASSRLS", False),
 }
+FLAG_COLUMNS = {
+    "login": "rolcanlogin",
+    "inherit": "rolinherit",
+    "superuser": "rolsuper",
+    "createDatabase": "rolcreatedb",
+    "createRole": "rolcreaterole",
+    "replication": "rolreplication",
+    "bypassRowLevelSecurity": "rolbypassrls",
+}
 NO_LIMIT = -1
 SCHEMA_OBJECTS = {"table": "TABLE", "sequence": "SEQUENCE", "function": "FUNCTION"}
 
 
-class Role(Handler):
+class Role(Served):
     """A role and its memberships; the id is its name. A password is no input: it would stand in the state."""
 
     type: ClassVar = "postgresql:index/role:Role"
     carried: ClassVar = frozenset({"name", "roles", "connectionLimit", "skipDropRole", *FLAGS})
     replacing: ClassVar = frozenset({"name"})
+    identity: ClassVar = frozenset({"name"})
+    defaults: ClassVar = {
+        "connectionLimit": NO_LIMIT,
+        "roles": [],
+        **{key: default for key, (_, default) in FLAGS.items()},
+    }
+    computed: ClassVar = frozenset(defaults)
+    unordered: ClassVar = frozenset({"roles"})
+    exclusive: ClassVar = True
     in_postgres: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -47,6 +66,23 @@ class Role(Handler):
         with context.transaction() as connection:
             _set_role(connection, state.id, inputs)
         return _role_outputs(inputs)
+
+    def identify(self, context: Context, inputs: Properties) -> str:
+        """The name."""
+        del context
+        return physical_name(inputs)
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """Flags and memberships. A password cannot be read, and is not declared."""
+        columns = sql.SQL(", ").join(sql.Identifier(column) for column in FLAG_COLUMNS.values())
+        query = sql.SQL("SELECT rolconnlimit, {} FROM pg_catalog.pg_roles WHERE rolname = %s").format(columns)
+        with context.transaction() as connection:
+            row = connection.execute(query, [state.id]).fetchone()
+            if row is None:
+                return None
+            roles = sorted(_memberships(connection, state.id))
+        flags = dict(zip(FLAG_COLUMNS, row[1:], strict=True))
+        return {"name": state.id, "roles": roles, "connectionLimit": row[0], **flags}
 
     def delete(self, context: Context, state: State) -> None:
         """Drop the role with what it was granted; what it owns goes to the administrator first, as the provider does."""
@@ -76,21 +112,22 @@ def _set_role(connection: psycopg.Connection, role: str, inputs: Properties) -> 
         sql.Literal(int(inputs.get("connectionLimit", NO_LIMIT))),
     )
     connection.execute(alter)
-    wanted, held = set(inputs.get("roles", [])), _memberships(connection, role)
+    wanted, held = set(inputs.get("roles", [])), set(_memberships(connection, role))
     for group in sorted(held - wanted):
         connection.execute(_membership("REVOKE {} FROM {}", group, role))
     for group in sorted(wanted - held):
         connection.execute(_membership("GRANT {} TO {}", group, role))
 
 
-def _memberships(connection: psycopg.Connection, role: str) -> set[str]:
+def _memberships(connection: psycopg.Connection, role: str) -> dict[str, bool]:
+    """The groups that a role is a direct member of, each with whether it may admit others."""
     rows = connection.execute(
-        "SELECT g.rolname FROM pg_catalog.pg_auth_members AS m"
+        "SELECT g.rolname, pg_catalog.bool_or(m.admin_option) FROM pg_catalog.pg_auth_members AS m"
         " JOIN pg_catalog.pg_roles AS g ON g.oid = m.roleid"
-        " JOIN pg_catalog.pg_roles AS r ON r.oid = m.member WHERE r.rolname = %s",
+        " JOIN pg_catalog.pg_roles AS r ON r.oid = m.member WHERE r.rolname = %s GROUP BY 1",
         [role],
     )
-    return {row[0] for row in rows}
+    return dict(rows.fetchall())
 
 
 def _membership(statement: str, group: str, role: str) -> sql.Composed:
@@ -98,16 +135,18 @@ def _membership(statement: str, group: str, role: str) -> sql.Composed:
 
 
 def _role_outputs(inputs: Properties) -> dict[str, Any]:
-    flags = {key: default for key, (_, default) in FLAGS.items()}
-    return {"connectionLimit": NO_LIMIT, "roles": [], **flags, **inputs}
+    return {**Role.defaults, **inputs}
 
 
-class GrantRole(Upsert):
+class GrantRole(Upsert, Served):
     """One membership; the id is `role_group_admin`, as the provider's."""
 
     type: ClassVar = "postgresql:index/grantRole:GrantRole"
     carried: ClassVar = frozenset({"role", "grantRole", "withAdminOption"})
     replacing: ClassVar = frozenset({"role", "grantRole", "withAdminOption"})
+    identity: ClassVar = frozenset({"role", "grantRole"})
+    defaults: ClassVar = {"withAdminOption": False}
+    computed: ClassVar = frozenset(defaults)
     in_postgres: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -120,6 +159,17 @@ class GrantRole(Upsert):
         identity = f"{inputs['role']}_{inputs['grantRole']}_{str(admin).lower()}"
         return Created(identity, {"withAdminOption": admin, **inputs})
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """Whether the role is a member, and with which option."""
+        group, role = state.inputs["grantRole"], state.inputs["role"]
+        with context.transaction() as connection:
+            members = _memberships(connection, role)
+        return (
+            {"role": role, "grantRole": group, "withAdminOption": members[group]}
+            if group in members
+            else None
+        )
+
     def delete(self, context: Context, state: State) -> None:
         """Revoke the membership."""
         group, role = state.inputs["grantRole"], state.inputs["role"]
@@ -128,7 +178,7 @@ class GrantRole(Upsert):
                 connection.execute(_membership("REVOKE {} FROM {}", group, role))
 
 
-class Grant(Upsert):
+class Grant(Upsert, Served):
     """A role's rights on objects of a schema, on a schema or on a database: exactly the declared ones.
 
     The id is the provider's: role, database, schema, kind and objects, joined by `_`.
@@ -139,6 +189,10 @@ class Grant(Upsert):
         {"role", "database", "schema", "objectType", "objects", "columns", "privileges", "withGrantOption"}
     )
     replacing: ClassVar = frozenset({"role", "database", "schema", "objectType", "objects", "columns"})
+    identity: ClassVar = replacing
+    unordered: ClassVar = frozenset({"objects", "columns", "privileges"})
+    defaults: ClassVar = {"withGrantOption": False}
+    computed: ClassVar = frozenset(defaults)
     in_postgres: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -150,17 +204,27 @@ class Grant(Upsert):
                 connection.execute(_grant(inputs))
         return Created(_grant_id(inputs), {"withGrantOption": False, **inputs})
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """What the role itself holds on the objects; it is gone with one of them, or with the role."""
+        with context.transaction(state.inputs["database"]) as connection:
+            held = privileges.held(connection, state.inputs)
+        return None if held is None else {**state.inputs, **held}
+
     def delete(self, context: Context, state: State) -> None:
         """Revoke what the role holds on the objects; objects or a role that are gone hold nothing."""
-        try:
-            with context.transaction(state.inputs["database"]) as connection:
-                connection.execute(_revoke(state.inputs))
-        except (
-            psycopg.errors.UndefinedObject,
-            psycopg.errors.UndefinedTable,
-            psycopg.errors.InvalidSchemaName,
-        ):
-            return
+        inputs = state.inputs
+        for names in [[name] for name in sorted(inputs.get("objects", []))] or [[]]:
+            try:
+                with context.transaction(inputs["database"]) as connection:
+                    connection.execute(_revoke({**inputs, "objects": names}))
+            except (
+                psycopg.errors.UndefinedColumn,
+                psycopg.errors.UndefinedFunction,
+                psycopg.errors.UndefinedObject,
+                psycopg.errors.UndefinedTable,
+                psycopg.errors.InvalidSchemaName,
+            ):
+                continue
 
 
 def _grant(inputs: Properties) -> sql.Composed:
@@ -173,9 +237,8 @@ def _grant(inputs: Properties) -> sql.Composed:
 
 
 def _revoke(inputs: Properties) -> sql.Composed:
-    privileges = _privilege("ALL", inputs)
     return sql.SQL("REVOKE {} ON {} FROM {}").format(
-        privileges, _target(inputs), sql.Identifier(inputs["role"])
+        _privilege("ALL", inputs), _target(inputs), sql.Identifier(inputs["role"])
     )
 
 

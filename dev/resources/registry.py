@@ -22,7 +22,6 @@ HANDLERS: Mapping[str, Handler] = {
         providers.PostgresProvider(),
         s3.Bucket(),
         s3.BucketEncryption(),
-        s3.BucketLifecycle(),
         s3.BucketObject(),
         s3.BucketPolicy(),
         s3.BucketPublicAccessBlock(),

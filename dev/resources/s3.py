@@ -10,21 +10,38 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, State, Upsert, only, physical_name
+from dev.resources.handler import Created, Properties, Served, State, Upsert, only, physical_name
 from dev.resources.sqs import REGION_IS_ONE
 
-GONE = frozenset({"NoSuchBucket", "NoSuchKey", "NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "404"})
+GONE = frozenset(
+    {
+        "NoSuchBucket",
+        "NoSuchKey",
+        "NoSuchBucketPolicy",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchTagSet",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "404",
+    }
+)
 OURS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+DEFAULT_TYPE = "application/octet-stream"
 BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
-class Bucket(Handler):
+class Bucket(Served):
     """A bucket; the id is its name."""
 
     type: ClassVar = "aws:s3/bucket:Bucket"
     carried: ClassVar = frozenset({"bucket", "forceDestroy", "tags"})
     inert: ClassVar = {"region": REGION_IS_ONE}
     replacing: ClassVar = frozenset({"bucket"})
+    identity: ClassVar = frozenset({"bucket"})
+    computed: ClassVar = frozenset(
+        {"arn", "bucketDomainName", "bucketRegionalDomainName", "bucketRegion", "region", "tagsAll"}
+    )
+    defaults: ClassVar = {"forceDestroy": False, "tags": {}}
+    exclusive: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Create the bucket or take it over."""
@@ -42,6 +59,18 @@ class Bucket(Handler):
     def update(self, context: Context, state: State, inputs: Properties) -> dict[str, Any]:
         """Set the tags; `forceDestroy` matters at deletion only."""
         return self._set(context, state.id, inputs)
+
+    def identify(self, context: Context, inputs: Properties) -> str:
+        """The name."""
+        del context
+        return physical_name(inputs, "bucket")
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The tags. What `forceDestroy` asks for is nowhere but in the declaration."""
+        if _answer(lambda: context.s3.head_bucket(Bucket=state.id)) is None:
+            return None
+        tags = _answer(lambda: context.s3.get_bucket_tagging(Bucket=state.id)) or {}
+        return {"bucket": state.id, "tags": _tags(tags)}
 
     def delete(self, context: Context, state: State) -> None:
         """Delete the bucket; one that holds objects only with `forceDestroy`."""
@@ -67,10 +96,12 @@ class Bucket(Handler):
         }
 
 
-class _BucketSetting(Upsert):
+class _BucketSetting(Upsert, Served):
     """One setting of a bucket as a resource of its own; the id is the bucket's name."""
 
     replacing: ClassVar = frozenset({"bucket"})
+    identity: ClassVar = frozenset({"bucket"})
+    computed: ClassVar = frozenset({"region"})
     inert: ClassVar = {"region": REGION_IS_ONE}
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -84,8 +115,17 @@ class _BucketSetting(Upsert):
         with _unless_gone():
             self.remover(context)(Bucket=state.id)
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """What is set; a bucket without it, or one that is gone, has none."""
+        found = _answer(lambda: self.get(context, state.id))
+        return None if found is None else {"bucket": state.id, **found}
+
     def put(self, context: Context, bucket: str, inputs: Properties) -> None:
         """Set the setting on the bucket."""
+        raise NotImplementedError
+
+    def get(self, context: Context, bucket: str) -> dict[str, Any]:
+        """The setting in the inputs' shape. Raises botocore's ClientError where there is none."""
         raise NotImplementedError
 
     def remover(self, context: Context) -> Callable[..., Any]:
@@ -98,11 +138,17 @@ class BucketPublicAccessBlock(_BucketSetting):
 
     type: ClassVar = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     carried: ClassVar = frozenset({"bucket", *BLOCKS})
+    defaults: ClassVar = dict.fromkeys(BLOCKS, False)
 
     def put(self, context: Context, bucket: str, inputs: Properties) -> None:
         """Set all four blocks; one that is not declared is off."""
         blocks: Any = {key[0].upper() + key[1:]: bool(inputs.get(key, False)) for key in BLOCKS}
         context.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocks)
+
+    def get(self, context: Context, bucket: str) -> dict[str, Any]:
+        """All four blocks."""
+        found: Any = context.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+        return {key: found[key[0].upper() + key[1:]] for key in BLOCKS}
 
     def remover(self, context: Context) -> Callable[..., Any]:
         """DeletePublicAccessBlock."""
@@ -114,10 +160,15 @@ class BucketPolicy(_BucketSetting):
 
     type: ClassVar = "aws:s3/bucketPolicy:BucketPolicy"
     carried: ClassVar = frozenset({"bucket", "policy"})
+    documents: ClassVar = frozenset({"policy"})
 
     def put(self, context: Context, bucket: str, inputs: Properties) -> None:
         """Set the policy."""
         context.s3.put_bucket_policy(Bucket=bucket, Policy=inputs["policy"])
+
+    def get(self, context: Context, bucket: str) -> dict[str, Any]:
+        """The policy."""
+        return {"policy": context.s3.get_bucket_policy(Bucket=bucket)["Policy"]}
 
     def remover(self, context: Context) -> Callable[..., Any]:
         """DeleteBucketPolicy."""
@@ -134,6 +185,17 @@ class BucketEncryption(_BucketSetting):
         """Set the rules."""
         rules: Any = [_encryption_rule(rule) for rule in inputs["rules"]]
         context.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+
+    def get(self, context: Context, bucket: str) -> dict[str, Any]:
+        """The rules."""
+        found = context.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        return {"rules": [_encryption_shape(rule) for rule in found["Rules"]]}
+
+    def same(self, key: str, old: Any, new: Any) -> bool:
+        """Rules are the same when S3 would be sent the same."""
+        if key == "rules" and isinstance(old, list) and isinstance(new, list):
+            return [_encryption_rule(rule) for rule in old] == [_encryption_rule(rule) for rule in new]
+        return super().same(key, old, new)
 
     def remover(self, context: Context) -> Callable[..., Any]:
         """DeleteBucketEncryption."""
@@ -152,48 +214,16 @@ def _encryption_rule(rule: Properties) -> dict[str, Any]:
     }
 
 
-class BucketLifecycle(_BucketSetting):
-    """When objects expire. The emulator keeps the rules and expires nothing."""
-
-    type: ClassVar = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-    carried: ClassVar = frozenset({"bucket", "rules"})
-
-    def put(self, context: Context, bucket: str, inputs: Properties) -> None:
-        """Set the rules."""
-        rules: Any = [_lifecycle_rule(rule) for rule in inputs["rules"]]
-        context.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
-
-    def remover(self, context: Context) -> Callable[..., Any]:
-        """DeleteBucketLifecycle."""
-        return context.s3.delete_bucket_lifecycle
+def _encryption_shape(rule: Any) -> dict[str, Any]:
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    key = {"kmsMasterKeyId": default["KMSMasterKeyID"]} if default.get("KMSMasterKeyID") else {}
+    return {
+        "applyServerSideEncryptionByDefault": {"sseAlgorithm": default["SSEAlgorithm"], **key},
+        "bucketKeyEnabled": rule.get("BucketKeyEnabled", False),
+    }
 
 
-def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
-    known = (
-        "id",
-        "status",
-        "filter",
-        "expiration",
-        "noncurrentVersionExpiration",
-        "abortIncompleteMultipartUpload",
-    )
-    only(rule, known, "a lifecycle rule")
-    found: dict[str, Any] = {"ID": rule["id"], "Status": rule["status"], "Filter": {"Prefix": ""}}
-    if rule.get("filter"):
-        only(rule["filter"], ("prefix",), "a lifecycle rule's filter")
-        found["Filter"] = {"Prefix": rule["filter"].get("prefix", "")}
-    for key, wire, days in (
-        ("expiration", "Expiration", "days"),
-        ("noncurrentVersionExpiration", "NoncurrentVersionExpiration", "noncurrentDays"),
-        ("abortIncompleteMultipartUpload", "AbortIncompleteMultipartUpload", "daysAfterInitiation"),
-    ):
-        if rule.get(key):
-            only(rule[key], (days,), key)
-            found[wire] = {days[0].upper() + days[1:]: int(rule[key][days])}
-    return found
-
-
-class BucketObject(Upsert):
+class BucketObject(Upsert, Served):
     """An object whose content is given in the declaration; the id is `bucket/key`, as the provider's."""
 
     type: ClassVar = "aws:s3/bucketObjectv2:BucketObjectv2"
@@ -202,6 +232,9 @@ class BucketObject(Upsert):
     )
     inert: ClassVar = {"region": REGION_IS_ONE}
     replacing: ClassVar = frozenset({"bucket", "key"})
+    identity: ClassVar = frozenset({"bucket", "key"})
+    computed: ClassVar = frozenset({"arn", "etag", "versionId", "tagsAll", "region"})
+    defaults: ClassVar = {"contentType": DEFAULT_TYPE, "metadata": {}, "tags": {}}
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Put the object."""
@@ -211,7 +244,7 @@ class BucketObject(Upsert):
             Bucket=inputs["bucket"],
             Key=inputs["key"],
             Body=body,
-            ContentType=inputs.get("contentType", "application/octet-stream"),
+            ContentType=inputs.get("contentType", DEFAULT_TYPE),
             Metadata=dict(inputs.get("metadata", {})),
         )
         tags = dict(inputs.get("tags", {}))
@@ -229,6 +262,23 @@ class BucketObject(Upsert):
         }
         return Created(f"{inputs['bucket']}/{inputs['key']}", {**inputs, **computed})
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The object with its content, as text or in base64 as it was declared."""
+        bucket, _, key = state.id.partition("/")
+        found = _answer(lambda: context.s3.get_object(Bucket=bucket, Key=key))
+        if found is None:
+            return None
+        body = found["Body"].read()
+        is_text = "contentBase64" not in state.inputs
+        return {
+            "bucket": bucket,
+            "key": key,
+            "content" if is_text else "contentBase64": (body if is_text else base64.b64encode(body)).decode(),
+            "contentType": found["ContentType"],
+            "metadata": found["Metadata"],
+            "tags": _tags(context.s3.get_object_tagging(Bucket=bucket, Key=key)),
+        }
+
     def delete(self, context: Context, state: State) -> None:
         """Delete the object."""
         with _unless_gone():
@@ -241,6 +291,10 @@ def _body(inputs: Properties) -> bytes:
     return str(inputs.get("content", "")).encode()
 
 
+def _tags(answer: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
+
+
 def _tag_set(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
@@ -249,6 +303,16 @@ def _empty(context: Context, bucket: str) -> None:
     for page in context.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
             context.s3.delete_object(Bucket=bucket, Key=found["Key"])
+
+
+def _answer(call: Callable[[], Any]) -> Any:
+    """What S3 answers; None where the thing asked for is not there."""
+    try:
+        return call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        return None
 
 
 @contextmanager

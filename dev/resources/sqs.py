@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, State, Upsert, physical_name
+from dev.resources.handler import Created, Properties, Served, State, Upsert, physical_name
 
 # The wire's property -> SQS' attribute; a property that is not given takes SQS' default.
 ATTRIBUTES = {
@@ -27,13 +29,19 @@ DEFAULTS = {
 REGION_IS_ONE = "the embedded environment has one region, which the context's clients already name"
 
 
-class Queue(Handler):
+class Queue(Served):
     """A standard queue. A queue of that name that is already there is taken over with its messages."""
 
     type: ClassVar = "aws:sqs/queue:Queue"
     carried: ClassVar = frozenset({"name", "tags", *ATTRIBUTES})
     inert: ClassVar = {"region": REGION_IS_ONE}
     replacing: ClassVar = frozenset({"name"})
+    identity: ClassVar = frozenset({"name"})
+    computed: ClassVar = frozenset({"arn", "url", "tagsAll", "region"})
+    defaults: ClassVar = {
+        "tags": {},
+        **{key: json.loads(DEFAULTS[attribute]) for key, attribute in ATTRIBUTES.items()},
+    }
     holds_data: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -55,12 +63,31 @@ class Queue(Handler):
         _set_tags(context, state.id, inputs)
         return _queue_outputs(context, state.id, inputs)
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The attributes and tags. The name is in the URL, which is all that is left to find the queue by."""
+        found = _live(context, state.id)
+        if found is None:
+            return None
+        tags = context.sqs.list_queue_tags(QueueUrl=state.id).get("Tags", {})
+        # SQS and the emulator leave out some attributes that have their default.
+        values = {key: json.loads(found.get(wire, DEFAULTS[wire])) for key, wire in ATTRIBUTES.items()}
+        return {"name": state.id.rpartition("/")[2], "tags": tags, **values}
+
     def delete(self, context: Context, state: State) -> None:
         """Delete the queue with its messages."""
         try:
             context.sqs.delete_queue(QueueUrl=state.id)
         except context.sqs.exceptions.QueueDoesNotExist:
             return
+
+
+def _live(context: Context, url: str) -> Mapping[str, str] | None:
+    """Every attribute of a queue; None where there is no such queue."""
+    try:
+        found: Any = context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    except context.sqs.exceptions.QueueDoesNotExist:
+        return None
+    return dict(found)
 
 
 def _attributes(inputs: Properties) -> dict[str, str]:
@@ -95,18 +122,25 @@ def _queue_outputs(context: Context, url: str, inputs: Properties) -> dict[str, 
     }
 
 
-class _QueueDocument(Upsert):
+class _QueueDocument(Upsert, Served):
     """One JSON attribute of a queue as a resource of its own; the id is the queue's URL."""
 
     property: ClassVar[str]
     attribute: ClassVar[str]
     replacing: ClassVar = frozenset({"queueUrl"})
+    identity: ClassVar = frozenset({"queueUrl"})
+    computed: ClassVar = frozenset({"region"})
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Set the attribute."""
         del name
         self._set(context, inputs["queueUrl"], inputs[self.property])
         return Created(inputs["queueUrl"], {**inputs, "region": context.region})
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The document; without one, or without the queue, it is gone."""
+        document = (_live(context, state.id) or {}).get(self.attribute)
+        return {"queueUrl": state.id, self.property: document} if document else None
 
     def delete(self, context: Context, state: State) -> None:
         """Clear the attribute."""
@@ -127,6 +161,7 @@ class QueuePolicy(_QueueDocument):
     property: ClassVar = "policy"
     attribute: ClassVar = "Policy"
     carried: ClassVar = frozenset({"queueUrl", "policy"})
+    documents: ClassVar = frozenset({"policy"})
     inert: ClassVar = {"region": REGION_IS_ONE}
 
 
@@ -137,6 +172,7 @@ class RedrivePolicy(_QueueDocument):
     property: ClassVar = "redrivePolicy"
     attribute: ClassVar = "RedrivePolicy"
     carried: ClassVar = frozenset({"queueUrl", "redrivePolicy"})
+    documents: ClassVar = frozenset({"redrivePolicy"})
     inert: ClassVar = {"region": REGION_IS_ONE}
 
 
@@ -147,4 +183,5 @@ class RedriveAllowPolicy(_QueueDocument):
     property: ClassVar = "redriveAllowPolicy"
     attribute: ClassVar = "RedriveAllowPolicy"
     carried: ClassVar = frozenset({"queueUrl", "redriveAllowPolicy"})
+    documents: ClassVar = frozenset({"redriveAllowPolicy"})
     inert: ClassVar = {"region": REGION_IS_ONE}

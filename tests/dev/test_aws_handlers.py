@@ -201,14 +201,9 @@ def test_bucket_settings(context: Context, unique: str) -> None:
     blocks = dict.fromkeys(
         ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
     )
-    rule = {"id": "plans", "status": "Enabled", "filter": {"prefix": "plans/"}, "expiration": {"days": 90}}
     made: dict[str, dict[str, Any]] = {
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket": unique, **blocks},
         "aws:s3/bucketPolicy:BucketPolicy": {"bucket": unique, "policy": allows("s3:GetObject")},
-        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {
-            "bucket": unique,
-            "rules": [rule],
-        },
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": {
             "bucket": unique,
             "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}],
@@ -217,9 +212,6 @@ def test_bucket_settings(context: Context, unique: str) -> None:
     states = {token: make(context, token, inputs) for token, inputs in made.items()}
     found = context.s3.get_public_access_block(Bucket=unique)["PublicAccessBlockConfiguration"]
     assert set(found.values()) == {True}
-    assert context.s3.get_bucket_lifecycle_configuration(Bucket=unique)["Rules"][0]["Expiration"] == {
-        "Days": 90
-    }
     encryption = context.s3.get_bucket_encryption(Bucket=unique)["ServerSideEncryptionConfiguration"]["Rules"]
     assert encryption[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     for token, state in states.items():
@@ -283,11 +275,11 @@ def test_an_unhandled_property_is_refused_by_name(context: Context, token: str) 
 
 def test_a_nested_unhandled_property_is_refused_by_name(context: Context, unique: str) -> None:
     make(context, "aws:s3/bucket:Bucket", {"bucket": unique})
-    rule = {"id": "a", "status": "Enabled", "transitions": [{"days": 1}]}
-    with pytest.raises(ResourceError, match="transitions"):
-        HANDLERS["aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"].create(
-            context, "l", {"bucket": unique, "rules": [rule]}
-        )
+    rule = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}, "blockedEncryptionTypes": ["C"]}
+    with pytest.raises(ResourceError, match="blockedEncryptionTypes"):
+        HANDLERS[
+            "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+        ].create(context, "l", {"bucket": unique, "rules": [rule]})
 
 
 @pytest.mark.parametrize(
