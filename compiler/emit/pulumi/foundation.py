@@ -37,10 +37,15 @@ def _plan_bucket(deployment: Deployment, here: ResourceOptions) -> pulumi.Output
     """A private bucket, encrypted, reached over TLS only.
 
     Nothing in it expires: objects are a few kilobytes, named by their content, and a sink that starts (or is rolled
-    back) years later must find the plan that it was deployed with.
+    back) years later must find the plan that it was deployed with. Where nothing is protected, as in a sandbox, it goes
+    with the stack, and the plans that were retained in it go too.
     """
     bucket = aws.s3.Bucket(
-        "plans", bucket=deployment.plan_bucket, tags=deployment.tags(), opts=deployment.kept(here)
+        "plans",
+        bucket=deployment.plan_bucket,
+        force_destroy=not deployment.stack.protect,
+        tags=deployment.tags(),
+        opts=deployment.kept(here),
     )
     private = aws.s3.BucketPublicAccessBlock(
         "plans-private",
