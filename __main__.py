@@ -2,7 +2,7 @@
 
 check    every manifest, its migrations and the stack's configuration, whole, before any resource
 shared   providers, and the Foundation that all datasets stand on
-each     producer's right to send, and dataset's path from buffer to table
+each     producer's right to send, the operators' rights, and each dataset's path from buffer to table
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from compiler.emit.pulumi import program
 from compiler.emit.pulumi.dataset import BufferedDataset
 from compiler.emit.pulumi.deployment import Deployment
 from compiler.emit.pulumi.foundation import Foundation
+from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess, buffers_by_producer
 from compiler.pipeline import check_datasets, compile_datasets
 
@@ -25,8 +26,16 @@ units, unplanned = program.units(stack, root, datasets)
 program.require(unplanned)
 
 deployment, providers = Deployment(stack), program.providers(stack)
-foundation = Foundation("foundation", deployment, [unit.dataset.schema for unit in units], providers)
-for producer, buffers in buffers_by_producer([unit.dataset for unit in units], deployment).items():
-    ProducerAccess(producer, deployment, buffers, providers)
+deployed = [unit.dataset for unit in units]
+foundation = Foundation("foundation", deployment, [dataset.schema for dataset in deployed], providers)
+producers = {
+    producer: ProducerAccess(producer, deployment, buffers, providers)
+    for producer, buffers in buffers_by_producer(deployed, deployment).items()
+}
+operator = (
+    OperatorAccess(stack.operator, deployment, deployed, foundation.control, providers)
+    if stack.operator
+    else None
+)
 buffered = {unit.dataset.name: BufferedDataset(unit, deployment, foundation, providers) for unit in units}
-program.export(deployment, buffered)
+program.export(deployment, buffered, producers, operator)

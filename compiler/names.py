@@ -14,6 +14,8 @@ SQS_LIMIT = 80
 
 OWNER_ROLE = "sluice_owner"
 SINK_GROUP_ROLE = "sluice_sink"
+OPERATOR_GROUP_ROLE = "sluice_operator"
+GROUP_ROLES = (SINK_GROUP_ROLE, OPERATOR_GROUP_ROLE)
 CONTROL_SCHEMA = "sluice"
 DATASETS_SCHEMA = "datasets"
 
@@ -113,6 +115,26 @@ def sink_iam_role(prefix: str, dataset: str, region: str) -> str:
 def producer_policy(prefix: str, producer: str, region: str, part: int = 1) -> str:
     """One managed policy for each producer and stack; `part` counts from 1 where it had to be split by size."""
     return physical(prefix, producer, f"producer_{region_code(region)}_{part}", IAM_LIMIT)
+
+
+def iam_path(prefix: str) -> str:
+    """The path of the stack's roles and policies, so that rights over them can be given by it."""
+    return f"/sluice/{prefix}/"
+
+
+def operator_iam_role(prefix: str, region: str) -> str:
+    """The IAM role that operators take to look through queues and to send dead letters again."""
+    return physical(prefix, "operator", region_code(region), IAM_LIMIT)
+
+
+def operator_policy(prefix: str, region: str, part: int = 1) -> str:
+    """One managed policy of the operator's role; `part` counts from 1 where it had to be split by size."""
+    return physical(prefix, "operator", f"{region_code(region)}_{part}", IAM_LIMIT)
+
+
+def operator_role(prefix: str) -> str:
+    """The operators' role in Postgres; their logins are members."""
+    return physical(prefix, "operator", "", POSTGRES_LIMIT)
 
 
 def plan_bucket(prefix: str, account: str, region: str) -> str:

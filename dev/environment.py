@@ -169,7 +169,7 @@ class Environment:
         with self._step("principals") as found:
             producers = principals.make_producers(context, config, datasets)
             readers = principals.make_readers(context, self.paths, config, datasets)
-            found(f"{len(producers)} producers, {len(readers)} readers")
+            found(f"{len(producers)} producers, {len(readers)} logins")
         return readers
 
     def _note(self, events: list[Event], event: Event) -> None:
@@ -222,8 +222,9 @@ class Environment:
         return names
 
     def _specs(self, both: Servers, exports: Mapping[str, Any]) -> tuple[SinkSpec, ...]:
-        # Here the administrator is the operator, who looks through dead letters and sends them again.
-        operator = session(both.emulator).client("sts").get_caller_identity()["UserId"]
+        # The administrator of this machine looks through dead letters and sends them again, as an operator does.
+        admin = session(both.emulator).client("sts").get_caller_identity()["UserId"]
+        operator = ",".join(filter(None, (admin, exports.get("operator", {}).get("role_id"))))
         return tuple(
             spec_of(self.paths, both.emulator, both.address, exports, dataset, operator)
             for dataset in sorted(exports["datasets"])

@@ -1,4 +1,4 @@
-"""The principals that a stack binds but does not make: producers' IAM roles and readers' Postgres logins.
+"""The principals that a stack binds but does not make: IAM roles of producers and operators, Postgres logins of readers and operators.
 
 On AWS other teams own them; here they are made before the program runs, which only attaches rights to them.
 """
@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
+from compiler import names
 from compiler.dataset import Dataset
+from compiler.emit import iam
+from compiler.emit.arns import Arns
 from compiler.stack import StackConfig
 from dev.emulator.state import EmulatorState
 from dev.outputs import READERS_FILE
@@ -21,10 +24,13 @@ from dev.resources.registry import HANDLERS
 from dev.state import DevError, Paths, read_json, write_json
 
 ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 def make_producers(context: Context, config: StackConfig, datasets: Iterable[Dataset]) -> tuple[str, ...]:
-    """Make the IAM role of every bound producer, sorted by ARN; the administrator of the emulator may assume it.
+    """Make the IAM role of every bound producer, and that of the operators; the administrator of the emulator may assume them.
+
+    Returns the producers' ARNs, sorted.
 
     Raises DevError for a role of another account.
     """
@@ -32,7 +38,22 @@ def make_producers(context: Context, config: StackConfig, datasets: Iterable[Dat
     arns = tuple(sorted({principal.aws_arn for principal in bound if principal and principal.aws_arn}))
     for arn in arns:
         _make_iam_role(context, arn)
+    if config.operator is not None:
+        _make_operator(context, config)
     return arns
+
+
+def _make_operator(context: Context, config: StackConfig) -> None:
+    """The operators' own role, with what the stack's output tells its account to allow it."""
+    assert config.operator is not None, "asked before"
+    arn = str(config.operator.aws_arn)
+    _make_iam_role(context, arn)
+    taken = Arns(config.region, config.account).role(
+        names.iam_path(config.prefix), names.operator_iam_role(config.prefix, config.region)
+    )
+    policy = iam.text(iam.assume_policy(taken))
+    name = config.operator.aws_role_name
+    HANDLERS[ROLE_POLICY].create(context, "operator", {"name": "operator", "role": name, "policy": policy})
 
 
 def _make_iam_role(context: Context, arn: str) -> None:
@@ -57,8 +78,8 @@ def _make_iam_role(context: Context, arn: str) -> None:
 def make_readers(
     context: Context, paths: Paths, config: StackConfig, datasets: Iterable[Dataset]
 ) -> Mapping[str, str]:
-    """Make the Postgres login of every bound reader; returns role -> password, the same ones on every run."""
-    bound = (config.bind(name) for dataset in datasets for name in dataset.readers)
+    """Make the Postgres login of every bound reader and of the operators; returns role -> password, the same ones on every run."""
+    bound = (config.operator, *(config.bind(name) for dataset in datasets for name in dataset.readers))
     roles = sorted({principal.postgres_role for principal in bound if principal and principal.postgres_role})
     known = read_json(paths.root / READERS_FILE) or {}
     passwords = {role: known.get(role) or secrets.token_urlsafe(18) for role in roles}

@@ -96,7 +96,7 @@ def spec_of(
     dataset: str,
     operator: str,
 ) -> SinkSpec:
-    """The sink of one dataset of the program's exports; `operator` is the unique id of who may send dead letters again."""
+    """The sink of one dataset of the program's exports; `operator` holds the unique ids of those who may send dead letters again."""
     exported = exports["datasets"][dataset]
     return SinkSpec(
         dataset=dataset,

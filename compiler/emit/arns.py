@@ -42,6 +42,10 @@ class Arns:
         """An IAM role; `path` begins and ends with a slash."""
         return f"arn:{self.partition}:iam::{self.account}:role{path}{name}"
 
+    def root(self, account: str) -> str:
+        """An account as a principal: every identity of it that its own policies let."""
+        return f"arn:{self.partition}:iam::{account}:root"
+
     def tasks(self) -> str:
         """A pattern over everything of ECS in this account and region."""
         return self._regional("ecs", "*")

@@ -6,7 +6,7 @@ Each function is of ARNs alone. `text` gives the one JSON form in which a docume
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from compiler.canonical import Json
 from compiler.emit.arns import Arns
@@ -22,6 +22,7 @@ _SINK_QUEUE_ACTIONS = [
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",
 ]
+_OPERATOR_QUEUE_ACTIONS = [*_SINK_QUEUE_ACTIONS, "sqs:SendMessage"]
 # What a topic's policy may name: SNS refuses "sns:*" there.
 _TOPIC_ACTIONS = [
     "sns:AddPermission",
@@ -45,17 +46,22 @@ def producer_policies(queue_arns: Iterable[str]) -> tuple[Document, ...]:
 
     More than one document where the list of queues passes IAM's size; each then holds a run of the sorted ARNs.
     """
+    return _parts(queue_arns, lambda arns: _document([_allow("SendToBuffers", ["sqs:SendMessage"], arns)]))
+
+
+def operator_policies(queue_arns: Iterable[str]) -> tuple[Document, ...]:
+    """An operator's rights on buffers and dead-letter queues, split as a producer's: to look, to send again, to delete."""
+    return _parts(queue_arns, lambda arns: _document([_allow("TendQueues", _OPERATOR_QUEUE_ACTIONS, arns)]))
+
+
+def _parts(queue_arns: Iterable[str], document: Callable[[list[str]], Document]) -> tuple[Document, ...]:
     parts: list[list[str]] = []
     for arn in sorted(set(queue_arns)):
-        if parts and len(text(_producer_policy([*parts[-1], arn]))) <= MANAGED_POLICY_CHARACTERS:
+        if parts and len(text(document([*parts[-1], arn]))) <= MANAGED_POLICY_CHARACTERS:
             parts[-1].append(arn)
         else:
             parts.append([arn])
-    return tuple(map(_producer_policy, parts))
-
-
-def _producer_policy(queue_arns: Sequence[str]) -> Document:
-    return _document([_allow("SendToBuffers", ["sqs:SendMessage"], list(queue_arns))])
+    return tuple(map(document, parts))
 
 
 def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str, secret: str) -> Document:
@@ -92,9 +98,52 @@ def sink_trust(arns: Arns) -> Document:
     )
 
 
-def tls_only_queue_policy(queue_arn: str) -> Document:
-    """Nobody talks to the queue without TLS. Rights come from identity policies alone."""
-    return _document([_deny_without_tls(["sqs:*"], [queue_arn])])
+def operator_trust(arns: Arns, role_arn: str) -> Document:
+    """Who may take the operator's role: that one role, of this account or another, once its own account lets it.
+
+    The account is the principal and the role a condition, so that a role that is made anew keeps its right, and one
+    that is not there yet is no error.
+    """
+    return _document(
+        [
+            {
+                "Sid": "OperatorsOnly",
+                "Effect": "Allow",
+                "Principal": {"AWS": arns.root(role_arn.split(":")[4])},
+                "Action": "sts:AssumeRole",
+                "Condition": {"ArnEquals": {"aws:PrincipalArn": role_arn}},
+            }
+        ]
+    )
+
+
+def assume_policy(role_arn: str) -> Document:
+    """What the account of whoever takes a role must allow it."""
+    return _document([_allow("TakeRole", ["sts:AssumeRole"], [role_arn])])
+
+
+def queue_policy(arns: Arns, queue_arn: str, senders: Iterable[str] = ()) -> Document:
+    """Nobody talks to the queue without TLS; `senders`, roles of other accounts, may send to it.
+
+    Rights in the queue's own account come from identity policies alone. Elsewhere both sides must agree: one statement
+    an account, whose principal is the account and whose condition its roles. SQS refuses a role that does not exist as a
+    principal, and forgets one that is made anew.
+    """
+    accounts: dict[str, list[str]] = {}
+    for role in sorted(set(senders)):
+        accounts.setdefault(role.split(":")[4], []).append(role)
+    admitted: list[Document] = [
+        {
+            "Sid": f"SendFrom{account}",
+            "Effect": "Allow",
+            "Principal": {"AWS": arns.root(account)},
+            "Action": ["sqs:SendMessage"],
+            "Resource": [queue_arn],
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": roles}},
+        }
+        for account, roles in sorted(accounts.items())
+    ]
+    return _document([*admitted, _deny_without_tls(["sqs:*"], [queue_arn])])
 
 
 def tls_only_topic_policy(topic_arn: str) -> Document:

@@ -19,7 +19,7 @@ from compiler.canonical import sha256_bytes
 from compiler.migrate import session
 from compiler.migrate.errors import ControlError
 from compiler.migrate.files import NAME
-from compiler.names import CONTROL_SCHEMA, OWNER_ROLE, SINK_GROUP_ROLE
+from compiler.names import CONTROL_SCHEMA, GROUP_ROLES, OWNER_ROLE
 
 FOLDER = Path(__file__).parent / "control"
 _JOURNAL = SQL(
@@ -64,7 +64,7 @@ def apply_control(
     connection.execute("RESET ROLE")
     with session.advisory_lock(connection, "control schema", lambda _: None):
         try:
-            roles = tuple(role for role in (OWNER_ROLE, SINK_GROUP_ROLE) if _make_role(connection, role))
+            roles = tuple(role for role in (OWNER_ROLE, *GROUP_ROLES) if _make_role(connection, role))
             _make_member(connection)
             made = tuple(
                 name for name in (CONTROL_SCHEMA, *sorted(set(schemas))) if _make_schema(connection, name)
@@ -84,7 +84,7 @@ def missing(connection: Connection[Any], schemas: Sequence[str]) -> ControlResul
     def absent(query: str, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(name for name in names if connection.execute(query, (name,)).fetchone() is None)
 
-    roles = absent("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (OWNER_ROLE, SINK_GROUP_ROLE))
+    roles = absent("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", (OWNER_ROLE, *GROUP_ROLES))
     if OWNER_ROLE not in roles:
         session.become_owner(connection)
     names = (CONTROL_SCHEMA, *sorted(set(schemas)))

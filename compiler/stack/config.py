@@ -17,6 +17,11 @@ class Principal:
     postgres_role: str | None
 
     @property
+    def aws_account(self) -> str | None:
+        """The account of its IAM role."""
+        return self.aws_arn.split(":")[4] if self.aws_arn else None
+
+    @property
     def aws_role_name(self) -> str | None:
         """The role's bare name, without its path: what IAM attaches policies to."""
         return self.aws_arn.rpartition("/")[2] if self.aws_arn else None
@@ -54,6 +59,7 @@ class StackConfig:
     account: str
     datasets: tuple[str, ...]
     principals: tuple[tuple[str, Principal], ...]
+    operator: Principal | None
     database: Database
     permissions_boundary: str | None
     protect: bool

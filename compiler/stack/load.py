@@ -83,7 +83,13 @@ def _config(name: str, values: Mapping[str, Json]) -> StackConfig:
             (who, Principal(entry.get("aws"), entry.get("postgres")))
             for who, entry in sorted(values["principals"].items())
         ),
+        operator=_operator(values),
         database=database_of(values["database"]),
         permissions_boundary=values.get("permissions_boundary"),
         protect=values["protect"],
     )
+
+
+def _operator(values: Mapping[str, Json]) -> Principal | None:
+    entry = values.get("operator")
+    return Principal(entry["aws"], entry["postgres"]) if entry else None

@@ -16,12 +16,9 @@ from compiler.suggest import fix_for, quoted
 def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """Findings on values of the right shape, defaults filled in."""
     yield from _plain_connections(name, values["database"])
-    account = values["allowed_account_ids"][0]
     for who, entry in values["principals"].items():
         yield from _everyone(name, who)
         yield from _placeholders(who, entry)
-        if "aws" in entry:
-            yield from _account(who, entry["aws"], account)
 
 
 def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Finding]:
@@ -47,19 +44,12 @@ def _placeholders(who: str, entry: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(("principals", who, kind), "stack-placeholder", message, "Write the whole name.")
 
 
-def _account(who: str, arn: str, account: str) -> Iterator[Finding]:
-    found = arn.split(":")[4]
-    if found != account:
-        message = f"{quoted(arn)} is in account {found}, the stack in {account}: producers of another account are not supported yet."
-        fix = f"Bind {quoted(who)} to a role of account {account}."
-        yield Finding(("principals", who, "aws"), "stack-not-yet", message, fix)
-
-
 def dataset_findings(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:
     """What the stack lacks for the datasets: patterns that name none, producers and readers that nobody is."""
     for number, pattern in enumerate(stack.datasets):
         yield from _pattern(number, pattern, datasets)
     ours = _own_roles(stack, datasets)
+    yield from _operator(stack, ours)
     for dataset in datasets:
         if stack.selects(dataset.name):
             yield from _producers(stack, dataset)
@@ -102,7 +92,15 @@ def _unbound(stack: StackConfig, name: str, message: str, entry: str) -> Finding
     return Finding(("principals",), "stack-unbound", message, fix)
 
 
+def _operator(stack: StackConfig, ours: frozenset[str]) -> Iterator[Finding]:
+    role = stack.operator.postgres_role if stack.operator else None
+    if role in ours:
+        message = f"operator is bound to {quoted(str(role))}, a role that the stack itself makes."
+        fix = "Bind it to the role that operators log in as."
+        yield Finding(("operator", "postgres"), "stack-operator-is-ours", message, fix)
+
+
 def _own_roles(stack: StackConfig, datasets: tuple[Dataset, ...]) -> frozenset[str]:
     makers = (names.writer_role, names.reader_role, names.sink_login)
     made = {make(stack.prefix, dataset.name) for dataset in datasets for make in makers}
-    return frozenset(made | {names.OWNER_ROLE, names.SINK_GROUP_ROLE})
+    return frozenset(made | {names.OWNER_ROLE, *names.GROUP_ROLES, names.operator_role(stack.prefix)})

@@ -18,7 +18,6 @@ SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 
 # Keys of the stack configuration that a later release carries out: refused by name, since to accept is to promise.
 NOT_YET: Mapping[Pointer, str] = {
-    ("operator",): "dead-letter commands and their operator role are not in this release.",
     ("network",): "the program makes no service that would need subnets or security groups in this release.",
     (
         "cluster",

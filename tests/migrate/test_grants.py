@@ -10,6 +10,7 @@ from tests.support.postgres import every_major
 
 OWN, OTHER = alert_events(), monitoring_events()
 SINK = {"user": "test_alert_events_sink", "password": "s"}
+OPERATOR = {"user": "test_on_call", "password": "o"}
 READER = {"user": "test_analytics", "password": "r"}
 COMMIT = (
     "INSERT INTO sluice.output_commits (commit_id, dataset, version, sequence, plan_sha256, messages, records, inserted,"
@@ -37,6 +38,8 @@ def granted(database):
         )
     database.make_role(SINK["user"], "LOGIN PASSWORD 's'")
     database.make_role(READER["user"], "LOGIN PASSWORD 'r'")
+    database.make_role(OPERATOR["user"], "LOGIN PASSWORD 'o'")
+    database.execute(f"GRANT sluice_operator TO {OPERATOR['user']}")
     database.execute(
         f"GRANT {writer(OWN)} TO {SINK['user']}", f"GRANT test_alert_events_r TO {READER['user']}"
     )
@@ -135,6 +138,30 @@ def test_a_reader_selects_the_view_and_nothing_else(granted):
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             granted.execute(statement, **READER)
+
+
+@every_major
+def test_an_operator_sees_every_datasets_control_rows_and_changes_nothing(granted):
+    for table in ("dataset_heads", "output_commits", "generations"):
+        found = granted.fetch(f"SELECT DISTINCT dataset FROM sluice.{table} ORDER BY 1", **OPERATOR)
+        assert found == [("alert_events",), ("monitoring_events",)]
+    for table in ("datasets", "sink_instances", "migrations", "migration_steps", "control_migrations"):
+        granted.fetch(f"SELECT count(*) FROM sluice.{table}", **OPERATOR)
+    for statement in (
+        ROW,
+        COMMIT.format("alert_events", 2),
+        "UPDATE sluice.output_commits SET event_published_at = now()",
+        "UPDATE sluice.datasets SET owner = 'x'",
+        "DELETE FROM sluice.sink_instances",
+        "SELECT * FROM datasets.alert_events_v1",
+        "SELECT * FROM datasets.alert_events",
+        "CREATE TABLE datasets.mine (id integer)",
+        "CREATE TABLE sluice.mine (id integer)",
+        "SET ROLE sluice_owner",
+        "SET ROLE sluice_sink",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            granted.execute(statement, **OPERATOR)
 
 
 @every_major

@@ -48,6 +48,7 @@ ALL_TYPES = {
     LOGIN,
     "sluice:index:BufferedDataset",
     "sluice:index:Foundation",
+    "sluice:index:OperatorAccess",
     "sluice:index:ProducerAccess",
 }
 
@@ -194,13 +195,59 @@ def test_a_producer_has_one_policy_on_its_role_over_all_its_datasets(project):
     for name in DATASETS:
         project.manifest(name, lambda manifest: manifest.update(producers=["jobs"]))
     graph = project.record()
-    [policy] = graph.of_type("aws:iam/policy:Policy")
-    [attachment] = graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    [policy] = [one for one in graph.of_type("aws:iam/policy:Policy") if one.name.startswith("jobs")]
+    attachment = graph.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", policy.name)
     [statement] = statements(policy.inputs["policy"])
     assert statement["Action"] == ["sqs:SendMessage"]
     assert len(statement["Resource"]) == 3
     assert attachment.inputs["role"] == "jobs"
     assert attachment.depends_on == (policy.key,)
+
+
+OTHER = "arn:aws:iam::210987654321:role/jobs/"
+
+
+def test_a_producer_of_another_account_is_admitted_by_the_queue_and_handed_its_policy(project):
+    path = project.folder / "Pulumi.embedded.yaml"
+    text = path.read_text().replace('    "*": {', f'    monitor: {{ aws: "{OTHER}monitor" }}\n    "*": {{')
+    path.write_text(text)
+    graph = project.record()
+    buffer = "arn:aws:sqs:eu-central-1:123456789012:embedded_alert_events_buffer"
+    admitted, denied = statements(
+        graph.one("aws:sqs/queuePolicy:QueuePolicy", "alert_events-buffer").inputs["policy"]
+    )
+    assert admitted["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert admitted["Condition"] == {"ArnEquals": {"aws:PrincipalArn": [f"{OTHER}monitor"]}}
+    assert (admitted["Action"], admitted["Resource"]) == (["sqs:SendMessage"], [buffer])
+    assert denied["Sid"] == "DenyWithoutTls"
+    assert not [one for one in graph.of_type("aws:iam/policy:Policy") if one.name.startswith("monitor")]
+    handed = graph.exports["producers"]["monitor"]
+    assert handed["role_arn"] == f"{OTHER}monitor"
+    [document] = handed["policies"]
+    [statement] = document["Statement"]
+    assert (statement["Action"], buffer in statement["Resource"]) == (["sqs:SendMessage"], True)
+
+
+def test_operators_have_roles_of_the_stacks_own(project, graph):
+    role = graph.one("aws:iam/role:Role", "operator")
+    assert (role.inputs["name"], role.inputs["path"]) == ("embedded_operator_euc1", "/sluice/embedded/")
+    [policy] = [one for one in graph.of_type("aws:iam/policy:Policy") if one.name.startswith("operator")]
+    [statement] = statements(policy.inputs["policy"])
+    assert len(statement["Resource"]) == 2 * len(DATASETS)
+    attached = graph.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", policy.name)
+    assert attached.inputs["role"] == role.inputs["name"]
+    assert graph.one(ROLE, "operator").inputs["roles"] == ["sluice_operator"]
+    member = graph.one("postgresql:index/grantRole:GrantRole", "operator-member")
+    assert (member.inputs["role"], member.inputs["grantRole"]) == ("operator", "embedded_operator")
+    exported = graph.exports["operator"]
+    assert exported["policy"]["Statement"][0]["Resource"] == [exported["role_arn"]]
+
+    path = project.folder / "Pulumi.embedded.yaml"
+    lines = [line for line in path.read_text().splitlines() if "sluice:operator" not in line]
+    path.write_text("\n".join(lines))
+    without = project.record()
+    assert "operator" not in without.exports
+    assert not [one for one in without.resources if one.name.startswith("operator")]
 
 
 def test_a_dataset_without_events_has_no_topic(project):

@@ -83,7 +83,7 @@ def test_only_tasks_of_this_account_and_region_take_the_sinks_role():
 @pytest.mark.parametrize(
     ("document", "resources"),
     [
-        (iam.tls_only_queue_policy("q"), ["q"]),
+        (iam.queue_policy(ARNS, "q"), ["q"]),
         (iam.tls_only_topic_policy("t"), ["t"]),
         (iam.tls_only_bucket_policy("b"), ["b", "b/*"]),
     ],
@@ -92,6 +92,38 @@ def test_without_tls_everybody_is_denied(document, resources):
     [statement] = document["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", resources)
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_roles_of_other_accounts_are_admitted_one_statement_an_account():
+    one, two, three = (
+        f"arn:aws:iam::{account}:role/{name}" for account, name in [("2", "a"), ("1", "b"), ("2", "c")]
+    )
+    *admitted, deny = iam.queue_policy(ARNS, "q", [three, one, two, one])["Statement"]
+    assert [(each["Principal"], each["Condition"]) for each in admitted] == [
+        ({"AWS": "arn:aws:iam::1:root"}, {"ArnEquals": {"aws:PrincipalArn": [two]}}),
+        ({"AWS": "arn:aws:iam::2:root"}, {"ArnEquals": {"aws:PrincipalArn": [one, three]}}),
+    ]
+    assert all((each["Action"], each["Resource"]) == (["sqs:SendMessage"], ["q"]) for each in admitted)
+    assert deny["Effect"] == "Deny"
+
+
+def test_an_operator_tends_the_queues_and_nothing_else():
+    [document] = iam.operator_policies([ARNS.queue("b"), ARNS.queue("a")])
+    actions = (
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "GetQueueAttributes",
+        "ReceiveMessage",
+        "SendMessage",
+    )
+    assert rights(document) == {(f"sqs:{action}", ARNS.queue(name)) for action in actions for name in "ab"}
+
+
+def test_only_the_bound_role_takes_the_operators():
+    role = "arn:aws:iam::210987654321:role/on-call"
+    [statement] = iam.operator_trust(ARNS, role)["Statement"]
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": role}}
 
 
 def test_a_topics_policy_names_its_actions_since_sns_takes_no_wildcard():
@@ -126,6 +158,8 @@ LONGEST = ("p" * 16, "d" * 48)
         (names.topic(*LONGEST), 256),
         (names.sink_iam_role(*LONGEST, "ap-southeast-1"), 64),
         (names.producer_policy("p" * 16, "n" * 63, "ap-southeast-1", 10), 128),
+        (names.operator_role("p" * 16), 63),
+        (names.operator_iam_role("p" * 16, "ap-southeast-1"), 64),
         (names.plan_bucket("p" * 16, "1" * 12, "ap-southeast-1"), 63),
     ],
 )

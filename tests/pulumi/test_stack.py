@@ -90,14 +90,15 @@ WRONG = [
     ("user instead of role", changed("principals", "monitor", to={"aws": f"arn:aws:iam::{DIGITS}:user/x"}), "ARN of an IAM role"),
     ("IAM authentication", changed("database", "auth", to="iam"), "IAM authentication is not supported yet."),
     ("referenced foundation", changed("foundation", to="org/shared/prod"), "a referenced foundation is not supported yet."),
-    ("operator", changed("operator", to="x"), '"operator" is not supported yet: dead-letter commands'),
+    ("operator as text", changed("operator", to="x"), '"x" is not a mapping.'),
+    ("operator without Postgres", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:role/x"}), '"postgres" is missing.'),
+    ("operator as a user", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:user/x", "postgres": "x"}), "ARN of an IAM role"),
     ("network", changed("network", to={"subnets": []}), '"network" is not supported yet:'),
     ("cluster", changed("cluster", to="x"), '"cluster" is not supported yet:'),
     ("image", changed("image", to="x"), '"image" is not supported yet:'),
     ("alarm topics", changed("alarm_topics", to={}), '"alarm_topics" is not supported yet:'),
     ("overrides", changed("overrides", to={"sink": {}}), '"overrides" is not supported yet: an environment cannot override sink'),
     ("resource id", changed("database", "resource_id", to="db-1"), '"resource_id" is not supported yet:'),
-    ("other account", changed("principals", "monitor", "aws", to="arn:aws:iam::210987654321:role/m"), "producers of another account are not supported yet. Bind"),
     ("everyone", changed("principals", "*", to={"postgres": "{name}"}), 'only the stack "embedded" may bind "*"'),
     ("placeholder", changed("principals", "analytics", "postgres", to="{name}"), 'only the entry "*" may'),
     ("no TLS", changed("database", "sslmode", to="disable"), 'connections without TLS are for the stack "embedded" only.'),
@@ -123,7 +124,7 @@ def test_every_problem_is_said_at_once_in_order_of_place(tmp_path):
         "  sluice:environment: dev\n"
         "  sluice:prefix: Dev\n"
         "  sluice:database: {host: db, name: events, admin: env:X, port: no}\n"
-        "  sluice:operator: x\n"
+        "  sluice:image: x\n"
     )
     found = [str(problem) for problem in load_stack(path).problems]
     assert [line.split(" ")[0] for line in found] == [
@@ -205,6 +206,12 @@ def test_a_reader_may_not_be_a_role_of_the_stack(tmp_path):
         write(tmp_path, changed("principals", "analytics", "postgres", to="dev_alert_events_w"))
     )
     [found] = loaded.serves([alert_events(producers=(), readers=("analytics",))])
+    assert "a role that the stack itself makes" in str(found)
+
+
+def test_an_operator_may_not_be_a_role_of_the_stack(tmp_path):
+    operator = {"aws": f"arn:aws:iam::{DIGITS}:role/x", "postgres": "dev_operator"}
+    [found] = load_stack(write(tmp_path, changed("operator", to=operator))).serves([alert_events()])
     assert "a role that the stack itself makes" in str(found)
 
 

@@ -11,6 +11,7 @@ from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam, queues
 from compiler.emit.pulumi.deployment import Deployment, after
+from compiler.emit.pulumi.producers import foreign_senders
 
 _DAY_SECONDS = 86_400
 
@@ -50,8 +51,9 @@ def queues_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -
         dead_letter_arn=deployment.arns.queue(names.dead_letter_queue(deployment.prefix, dataset.name)),
     )
     _redrive(dataset, made, here)
-    _tls_only(f"{dataset.name}-dlq", made.dead_letter, made.dead_letter_arn, here)
-    _tls_only(f"{dataset.name}-buffer", made.buffer, made.buffer_arn, here)
+    in_arns, senders = deployment.arns, foreign_senders(dataset, deployment)
+    _policy(f"{dataset.name}-dlq", made.dead_letter, iam.queue_policy(in_arns, made.dead_letter_arn), here)
+    _policy(f"{dataset.name}-buffer", made.buffer, iam.queue_policy(in_arns, made.buffer_arn, senders), here)
     return made
 
 
@@ -113,7 +115,5 @@ def _redrive(dataset: Dataset, made: Queues, here: ResourceOptions) -> None:
     )
 
 
-def _tls_only(resource: str, queue: aws.sqs.Queue, arn: str, here: ResourceOptions) -> None:
-    aws.sqs.QueuePolicy(
-        resource, queue_url=queue.url, policy=iam.text(iam.tls_only_queue_policy(arn)), opts=here
-    )
+def _policy(resource: str, queue: aws.sqs.Queue, document: iam.Document, here: ResourceOptions) -> None:
+    aws.sqs.QueuePolicy(resource, queue_url=queue.url, policy=iam.text(document), opts=here)

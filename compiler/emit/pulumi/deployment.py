@@ -36,7 +36,7 @@ class Deployment:
     @property
     def iam_path(self) -> str:
         """The path of the stack's roles and policies, so that rights over them can be given by it."""
-        return f"/sluice/{self.prefix}/"
+        return names.iam_path(self.prefix)
 
     def tags(self, dataset: Dataset | None = None) -> dict[str, str]:
         """Tags of a resource that all datasets share, or of one dataset's."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -12,12 +13,14 @@ from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
 from compiler.emit.pulumi.deployment import Deployment
+from compiler.stack import Principal
 
 
 class ProducerAccess(pulumi.ComponentResource):
     """`sluice:index:ProducerAccess`: the producer's managed policy (parts of it, by size) on its bound role.
 
-    Producers of other accounts, whose rights come from the queues' policies, stand here too once they are supported.
+    A role of another account is admitted by the queues' own policies; its account must allow it as much, by the
+    documents in `exports["policies"]`, which hold nothing for a role of this account.
     """
 
     def __init__(
@@ -29,20 +32,41 @@ class ProducerAccess(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sluice:index:ProducerAccess", producer, {}, opts)
         principal = deployment.stack.principal(producer)
-        here = ResourceOptions(parent=self)
-        for part, document in enumerate(iam.producer_policies(buffer_arns), start=1):
-            policy = aws.iam.Policy(
-                f"{producer}-send-{part}",
-                name=names.producer_policy(deployment.prefix, producer, deployment.stack.region, part),
-                path=deployment.iam_path,
-                policy=iam.text(document),
-                tags=deployment.tags(),
-                opts=here,
-            )
-            aws.iam.RolePolicyAttachment(
-                f"{producer}-send-{part}", role=principal.aws_role_name, policy_arn=policy.arn, opts=here
-            )
-        self.register_outputs({"role_arn": principal.aws_arn})
+        documents = iam.producer_policies(buffer_arns)
+        is_ours = not is_foreign(principal, deployment)
+        if is_ours:
+            _attach(producer, principal, documents, deployment, ResourceOptions(parent=self))
+        self.exports: Mapping[str, Any] = {
+            "role_arn": principal.aws_arn,
+            "policies": [] if is_ours else list(documents),
+        }
+        self.register_outputs(dict(self.exports))
+
+
+def is_foreign(principal: Principal, deployment: Deployment) -> bool:
+    """Whether its role is of another account than the stack's."""
+    return principal.aws_account != deployment.stack.account
+
+
+def _attach(
+    producer: str,
+    principal: Principal,
+    documents: Iterable[iam.Document],
+    deployment: Deployment,
+    here: ResourceOptions,
+) -> None:
+    for part, document in enumerate(documents, start=1):
+        policy = aws.iam.Policy(
+            f"{producer}-send-{part}",
+            name=names.producer_policy(deployment.prefix, producer, deployment.stack.region, part),
+            path=deployment.iam_path,
+            policy=iam.text(document),
+            tags=deployment.tags(),
+            opts=here,
+        )
+        aws.iam.RolePolicyAttachment(
+            f"{producer}-send-{part}", role=principal.aws_role_name, policy_arn=policy.arn, opts=here
+        )
 
 
 def buffers_by_producer(datasets: Iterable[Dataset], deployment: Deployment) -> dict[str, list[str]]:
@@ -53,3 +77,9 @@ def buffers_by_producer(datasets: Iterable[Dataset], deployment: Deployment) -> 
         for producer in dataset.producers:
             buffers.setdefault(producer, []).append(arn)
     return dict(sorted(buffers.items()))
+
+
+def foreign_senders(dataset: Dataset, deployment: Deployment) -> list[str]:
+    """The roles of other accounts that send to the dataset's buffer, sorted."""
+    bound = {deployment.stack.principal(name) for name in dataset.producers}
+    return sorted(str(one.aws_arn) for one in bound if is_foreign(one, deployment))

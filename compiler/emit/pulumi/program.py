@@ -14,6 +14,8 @@ from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit.pulumi.dataset import BufferedDataset, CompiledUnit
 from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.operator import OperatorAccess
+from compiler.emit.pulumi.producers import ProducerAccess
 from compiler.emit.pulumi.table_provider import TableTarget
 from compiler.emit.sink import sink_plan
 from compiler.migrate.chain import read_chain, read_history
@@ -94,8 +96,13 @@ def providers(stack: StackConfig) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(providers=[in_account, in_database])
 
 
-def export(deployment: Deployment, datasets: Mapping[str, BufferedDataset]) -> None:
-    """The stack's outputs: where everything is, and no secret."""
+def export(
+    deployment: Deployment,
+    datasets: Mapping[str, BufferedDataset],
+    producers: Mapping[str, ProducerAccess],
+    operator: OperatorAccess | None,
+) -> None:
+    """The stack's outputs: where everything is, what other accounts are to allow, and no secret."""
     stack = deployment.stack
     environment = {
         "name": stack.environment,
@@ -107,3 +114,6 @@ def export(deployment: Deployment, datasets: Mapping[str, BufferedDataset]) -> N
     exports: dict[str, Any] = {name: dict(dataset.exports) for name, dataset in sorted(datasets.items())}
     pulumi.export("environment", environment)
     pulumi.export("datasets", exports)
+    pulumi.export("producers", {name: dict(access.exports) for name, access in sorted(producers.items())})
+    if operator is not None:
+        pulumi.export("operator", dict(operator.exports))
