@@ -29,8 +29,19 @@ from compiler.report import as_github, as_json, as_markdown, summary, write_text
 @click.option(
     "--shadow", is_flag=True, help="Also run every chain on a short-lived Postgres of this machine."
 )
+@click.option(
+    "--stack",
+    metavar="STACK",
+    help="Also run the program for that stack, without an engine, and check the resources that it declares.",
+)
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], shadow: bool, form: str) -> None:  # noqa: FBT001 - click's
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    shadow: bool,  # noqa: FBT001 - click's
+    stack: str | None,
+    form: str,
+) -> None:
     """Check manifests, their examples and their migrations.
 
     PATH is a manifest, a dataset's folder or a folder of such folders; by default all datasets of the project are
@@ -39,6 +50,10 @@ def command(ctx: click.Context, paths: tuple[Path, ...], shadow: bool, form: str
 
     With --shadow, where nothing else is wrong, each chain is run as well: every step must leave the table that its file
     declares, the last one the manifest's, and planning once more must come to nothing.
+
+    With --stack, where nothing else is wrong, the program is run for Pulumi.STACK.yaml, and what it declares must keep the
+    invariants: dead-letter queues, encryption, TLS, nothing open in a policy, no right that no manifest gives, no loss of
+    data that nobody approved, protection, and the sizes and quotas of AWS.
 
     As text, problems go to stderr and the summary to stdout; in the other formats everything goes to stdout.
     """
@@ -49,6 +64,8 @@ def command(ctx: click.Context, paths: tuple[Path, ...], shadow: bool, form: str
     problems, count = checked.problems, checked.manifests
     if shadow and not errors(problems):
         problems = ordered([*problems, *_on_a_shadow(root, paths)])
+    if stack and not errors(problems):
+        problems = ordered([*problems, *_of_the_stack(project_root(ctx), stack)])
     _print(problems, count, form)
     if errors(problems):
         ctx.exit(FOUND_PROBLEMS)
@@ -71,3 +88,9 @@ def _on_a_shadow(root: Path, paths: tuple[Path, ...]) -> tuple[Problem, ...]:
     from compiler.cli.check_shadow import shadow_problems  # with it comes the database driver
 
     return shadow_problems(root, paths)
+
+
+def _of_the_stack(root: Path, stack: str) -> tuple[Problem, ...]:
+    from compiler.cli.check_stack import stack_problems
+
+    return stack_problems(root, stack)

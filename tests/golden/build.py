@@ -23,13 +23,14 @@ from uuid import UUID
 
 from compiler.canonical import JsonDocument
 from compiler.dataset import Dataset
+from compiler.emit.graph import Graph, Recorded
 from compiler.emit.sink import sink_plan
 from compiler.migrate.chain import read_chain, read_history
 from compiler.migrate.planner import Create, plan
 from compiler.migrate.steps.register import Registration
 from compiler.pipeline import CompiledDataset, compile_datasets
 from compiler.table import table_of
-from tests.pulumi.recording import EMBEDDED, Graph, Recorded, record
+from tests.pulumi.recording import EMBEDDED, record
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent

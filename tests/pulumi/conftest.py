@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from compiler.emit.graph import Graph
 from compiler.migrate.propose import propose, write
 from compiler.pipeline import compile_datasets
-from tests.pulumi.recording import EMBEDDED, Graph, record
+from tests.pulumi.recording import EMBEDDED, record
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("Pulumi.yaml", "Pulumi.embedded.yaml", "__main__.py")
