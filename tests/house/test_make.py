@@ -66,7 +66,7 @@ def test_the_engine_is_built_beside_the_other_tests(tmp_path: Path) -> None:
     try:
         assert make("test", cwd=tmp_path).returncode == 0
         asked = calls(tmp_path)
-        assert asked[-1] == "-m pytest -n 2"
+        assert "-m pytest -n 2" in asked
         assert "ended -m tools.pulumi.engine" not in asked
     finally:
         (tmp_path / "pipe").write_text("now\n", encoding="utf-8")

@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
+from compiler.emit.graph import Graph
+from compiler.emit.pulumi.recording import ACCOUNT, REGION
 from compiler.stack.shape import schema as stack_schema
 from dev.resources.context import Context
 from dev.resources.dynamic import PREFIX
 from dev.resources.registry import HANDLERS
-from tests.pulumi.recording import ACCOUNT, DATABASE, REGION, Graph
+from tests.pulumi.recording import DATABASE
 
 STACK: Mapping[str, Any] = {
     "environment": "staging",
@@ -23,7 +25,7 @@ STACK: Mapping[str, Any] = {
     "principals": {
         "analytics": {"postgres": "analysts"},
         "monitor": {"aws": f"arn:aws:iam::{ACCOUNT}:role/jobs/monitor"},
-        "scanner": {"aws": f"arn:aws:iam::{ACCOUNT}:role/scanner", "postgres": "scanner"},
+        "scanner": {"aws": "arn:aws:iam::210987654321:role/scanner", "postgres": "scanner"},
     },
     "database": {
         **DATABASE,
@@ -33,6 +35,7 @@ STACK: Mapping[str, Any] = {
         "pooler": "transaction",
     },
     "foundation": "own",
+    "operator": {"aws": f"arn:aws:iam::{ACCOUNT}:role/on-call", "postgres": "on_call"},
     "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds",
     "protect": True,
 }

@@ -22,6 +22,7 @@ from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
 from compiler.migrate.apply import apply_chain
 from compiler.migrate.chain import read_chain
+from compiler.migrate.control import control_files
 from compiler.migrate.errors import ConnectError, DriftError, TooLongError
 from compiler.migrate.propose import propose, write
 from compiler.migrate.sizes import Size
@@ -136,12 +137,15 @@ def prepared(control: Engine, fresh_database: dict[str, Any]) -> Iterator[psycop
 
 def test_the_control_schema_comes_once(control, fresh_database):
     assert control.up({"schemas": ["datasets"]}) == "create"
-    assert control.inputs["files"] == ["0001_control.sql"]
+    files = [file.name for file in control_files()]
+    assert control.inputs["files"] == files
     assert "CREATE TABLE sluice.datasets" in control.inputs["statements"][0]
     assert control.up({"schemas": ["datasets"]}) == "same"
     assert control.inputs["statements"] == []
     with psycopg.connect(**fresh_database) as connection:
-        assert connection.execute("SELECT count(*) FROM sluice.control_migrations").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM sluice.control_migrations").fetchone() == (
+            len(files),
+        )
 
 
 def test_another_datasets_schema_is_brought_by_an_update(control, fresh_database):
