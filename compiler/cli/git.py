@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 from compiler.migrate import history
@@ -36,6 +38,14 @@ def commit_of(folder: Path, ref: str, version: int) -> Commit:
         raise GitError(f"{ref} has no migrations in {folder / place}.")
     past = f"{ref}:./{history.FILE}"
     return Commit(chain, _git(folder, "show", past) if _has(folder, past) else None)
+
+
+def extract(folder: Path, ref: str, into: Path) -> None:
+    """Write the files that a commit has in `folder` (and below) into another one. Raises GitError."""
+    if not _has(folder, f"{ref}^{{commit}}"):
+        raise GitError(f"git knows no commit {ref}.")
+    with tarfile.open(fileobj=io.BytesIO(_git(folder, "archive", "--format=tar", ref))) as files:
+        files.extractall(into, filter="data")
 
 
 def last_with(folder: Path, version: int, number: int) -> str:

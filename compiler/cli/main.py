@@ -11,6 +11,7 @@ import click
 COMMANDS = {
     "check": ("compiler.cli.check", "Check manifests, their examples and their migrations."),
     "dev": ("compiler.cli.dev", "Run the whole environment on this machine: up, down, status."),
+    "iam": ("compiler.cli.iam", "Show what deploying takes, and what a change gives to whom."),
     "init": ("compiler.cli.init", "Write a first manifest with examples."),
     "migrate": ("compiler.cli.migrate", "Apply migrations to a database, or show where it stands."),
     "plan": ("compiler.cli.plan", "Write the migrations that a changed manifest needs."),

@@ -29,6 +29,12 @@ PERMISSIONS: Mapping[str, str] = {
 }
 # Loopback stands in for TLS: no other machine can listen, so that "deny without TLS" permits what it would on AWS.
 TRANSPORT: Mapping[str, str] = {"aws:SecureTransport": "true"}
+# Condition keys whose value is a parameter of the call.
+GIVEN: Mapping[str, str] = {
+    "iam:PermissionsBoundary": "PermissionsBoundary",
+    "iam:PolicyARN": "PolicyArn",
+    "sts:ExternalId": "ExternalId",
+}
 QUEUE_ARN = re.compile(r"arn:[^:]+:sqs:([^:]+):(\d+):(.+)")
 
 
@@ -73,8 +79,8 @@ def _principal_arn(key: Any) -> str:
 
 def _context(key: Any, data: Mapping[str, Any]) -> dict[str, str]:
     context = {"aws:PrincipalArn": _principal_arn(key), "aws:PrincipalAccount": key.account_id}
-    external = data.get("ExternalId")
-    return context | ({"sts:ExternalId": external[0]} if external else {})
+    given = {name: data[parameter][0] for name, parameter in GIVEN.items() if data.get(parameter)}
+    return context | given
 
 
 def _must_allow(session: AssumedRole | None, request: policy.Request) -> list[policy.Document]:

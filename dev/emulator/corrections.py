@@ -18,6 +18,7 @@ from typing import Any
 from moto.core.responses import BaseResponse
 from moto.iam.access_control import IAMRequestBase, PermissionResult
 from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.responses import SNSResponse
@@ -78,9 +79,10 @@ def _bucket_permission(self: Any, action: str, resource: str) -> PermissionResul
 
 
 def name_resources() -> None:
-    """Moto gives SNS and Secrets Manager calls the resource "*", and so a queue that does not exist: a policy that
-    names one topic, secret or queue was always a refusal.
+    """Moto gives IAM, SNS and Secrets Manager calls the resource "*", and so a queue that does not exist: a policy that
+    names one role, topic, secret or queue was always a refusal.
     """
+    IamResponse._determine_resource = _role_or_policy_arn  # type: ignore[attr-defined]  # noqa: SLF001
     SNSResponse._determine_resource = _topic_arn  # type: ignore[attr-defined]  # noqa: SLF001
     SecretsManagerResponse._determine_resource = _secret_arn  # type: ignore[attr-defined]  # noqa: SLF001
     _replace(SQSResponse, "_determine_resource", lambda _: _queue_arn)
@@ -88,6 +90,21 @@ def name_resources() -> None:
 
 def _arn(self: Any, service: str, rest: str) -> str:
     return f"arn:{self.partition}:{service}:{self.region}:{self.current_account}:{rest}"
+
+
+def _role_or_policy_arn(self: Any) -> str:
+    role, policy_arn = self._get_param("RoleName"), self._get_param("PolicyArn")
+    if role:
+        known = iam_backends[self.current_account][self.partition].roles.values()
+        found = next((str(one.arn) for one in known if one.name == role), None)
+        return (
+            found
+            or f"arn:{self.partition}:iam::{self.current_account}:role{self._get_param('Path') or '/'}{role}"
+        )
+    name = self._get_param("PolicyName")
+    if policy_arn or not name:
+        return str(policy_arn or "*")
+    return f"arn:{self.partition}:iam::{self.current_account}:policy{self._get_param('Path') or '/'}{name}"
 
 
 def _topic_arn(self: Any) -> str:

@@ -1,0 +1,81 @@
+"""Resource graph -> the least policy that deploys it, or that previews it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from compiler.emit import iam
+from compiler.emit.deploy_calls import Condition, Places, calls_of
+from compiler.emit.graph import Graph
+from compiler.stack import StackConfig
+
+# (action, resource, condition as JSON text)
+Need = tuple[str, str, str]
+
+
+def deploy_policy(
+    graph: Graph, stack: StackConfig, *, read_only: bool, by_prefix: bool = False
+) -> iam.Document:
+    """What the deploying identity needs; `read_only`: what a preview or a refresh needs.
+
+    `by_prefix` writes `<prefix>_*` for the names of the stack's own resources, so that datasets to come are in it too.
+    Types whose calls are not listed are left out; `deploy_calls.unknown` names them.
+    """
+    needs = set(_needs(graph, stack, read_only=read_only))
+    if by_prefix:
+        needs = {(action, _widened(arn, stack), condition) for action, arn, condition in needs}
+    together: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for action, condition in sorted({(action, condition) for action, _, condition in needs}):
+        where = tuple(sorted(arn for each, arn, under in needs if (each, under) == (action, condition)))
+        together.setdefault((where, condition), []).append(action)
+    statements = [
+        _statement(number, actions, where, condition)
+        for number, ((where, condition), actions) in enumerate(
+            sorted(together.items(), key=lambda each: each[1]), start=1
+        )
+    ]
+    return {"Version": iam.VERSION, "Statement": statements}
+
+
+def _statement(number: int, actions: list[str], where: tuple[str, ...], condition: str) -> iam.Document:
+    service = actions[0].partition(":")[0].replace("-", "")
+    under = {"Condition": json.loads(condition)} if condition else {}
+    return {
+        "Sid": f"{service.capitalize()}{number}",
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": list(where),
+        **under,
+    }
+
+
+def _needs(graph: Graph, stack: StackConfig, *, read_only: bool) -> Iterator[Need]:
+    places = Places(graph, stack)
+    for one in graph.resources:
+        calls = calls_of(one.type)
+        if calls is None:
+            continue
+        conditions = calls.conditions(places)
+        for action in (*calls.reads, *(() if read_only else calls.writes)):
+            for arn in calls.where(places, one):
+                yield action, arn, _text(conditions.get(action))
+        for action in calls.anywhere:
+            yield action, "*", ""
+    if not read_only and stack.database.admin.startswith("arn:"):
+        yield "secretsmanager:GetSecretValue", stack.database.admin, ""
+
+
+def _text(condition: Condition | None) -> str:
+    return json.dumps(condition, sort_keys=True) if condition else ""
+
+
+def _widened(arn: str, stack: StackConfig) -> str:
+    """`…:dev_alert_events_buffer` -> `…:dev_*`; a path, such as /sluice/dev/, stays before it."""
+    head, _, name = arn.rpartition(":")
+    folder, slash, last = name.rpartition("/")
+    if last.startswith(f"{stack.prefix}_"):
+        return f"{head}:{folder}{slash}{stack.prefix}_*"
+    if "/plans/" in name:
+        return f"{head}:{name.partition('/plans/')[0]}/plans/*"
+    return arn
