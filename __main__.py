@@ -8,6 +8,8 @@ each     producer's right to send, the operators' rights, and each dataset's pat
 from pathlib import Path
 
 from compiler.emit.pulumi import program
+from compiler.emit.pulumi.compute import Compute
+from compiler.emit.pulumi.dashboard import dashboard_of
 from compiler.emit.pulumi.dataset import BufferedDataset
 from compiler.emit.pulumi.deployment import Deployment
 from compiler.emit.pulumi.foundation import Foundation
@@ -37,5 +39,11 @@ operator = (
     if stack.operator
     else None
 )
-buffered = {unit.dataset.name: BufferedDataset(unit, deployment, foundation, providers) for unit in units}
+compute = Compute("sinks", deployment, providers)
+dashboard_of(deployed, deployment, compute, providers)
+trusted = [operator.exports["role_id"]] if operator else []
+buffered = {
+    unit.dataset.name: BufferedDataset(unit, deployment, foundation, compute, trusted, providers)
+    for unit in units
+}
 program.export(deployment, buffered, producers, operator)

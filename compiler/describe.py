@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import assert_never
 
 from compiler import names
@@ -56,7 +57,7 @@ def describe(dataset: Dataset, analysis: Analysis) -> dict[str, Json]:
             "max_tasks": dataset.sink.max_tasks,
             "latency_target_seconds": dataset.sink.latency_target_seconds,
         },
-        "alarms": {"oldest_age_seconds": dataset.alarms.oldest_age_seconds},
+        "alarms": asdict(dataset.alarms),
         "events": {"publish": dataset.publish_events},
         "evolve": {"compatible": dataset.compatible_because},
         "names": _names(dataset),

@@ -150,3 +150,51 @@ def plan_key(dataset: str, plan_sha256: str) -> str:
 def login_secret(prefix: str, dataset: str) -> str:
     """The secret that holds the sink's login: {username, password}."""
     return physical(prefix, dataset, "sink_login", SQS_LIMIT)
+
+
+ECS_LIMIT = 255  # of families and services; alarms, dashboards and security groups take as many
+
+
+def service(prefix: str, dataset: str) -> str:
+    """The ECS service of the dataset's sinks, and the family of its task definitions."""
+    return physical(prefix, dataset, "sink", ECS_LIMIT)
+
+
+def log_group(prefix: str, dataset: str) -> str:
+    """The CloudWatch log group of the dataset's sinks."""
+    return f"/sluice/{prefix}/{dataset}"
+
+
+def log_groups(prefix: str) -> str:
+    """A pattern over the log groups of every dataset."""
+    return log_group(prefix, "*")
+
+
+def cluster(prefix: str) -> str:
+    """The stack's own ECS cluster."""
+    return f"{prefix}_sluice"
+
+
+def sinks_security_group(prefix: str) -> str:
+    """The security group of all of a stack's sinks."""
+    return f"{prefix}_sluice_sinks"
+
+
+def execution_iam_role(prefix: str, region: str) -> str:
+    """The IAM role with which ECS starts tasks: it pulls the image and opens log streams."""
+    return physical(prefix, "", f"sluice_execution_{region_code(region)}", IAM_LIMIT)
+
+
+def alarm(prefix: str, dataset: str, kind: str) -> str:
+    """A CloudWatch alarm; `kind` is what it tells, in words with underscores."""
+    return physical(prefix, dataset, kind, ECS_LIMIT)
+
+
+def metric_namespace(prefix: str) -> str:
+    """Where metrics made from the sinks' log lines are."""
+    return f"Sluice/{prefix}"
+
+
+def dashboard(prefix: str) -> str:
+    """The stack's CloudWatch dashboard."""
+    return f"{prefix}_sluice"

@@ -36,6 +36,13 @@ class Sink:
 
 @dataclass(frozen=True)
 class Alarms:
-    """When somebody is told."""
+    """When somebody is told: by the age of the oldest message always, by the others where they are asked for.
+
+    `depth` is a number of messages in the buffer; None: nobody is told of it.
+    """
 
     oldest_age_seconds: int
+    depth: int | None = None
+    in_flight: bool = False
+    tasks_below_minimum: bool = False
+    publish_failures: bool = False

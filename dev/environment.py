@@ -2,10 +2,11 @@
 
     servers      Postgres and the AWS emulator, each started unless it runs                  dev/servers.py
     principals   the roles that the stack binds and other teams own on AWS                   dev/principals.py
-    program      `__main__.py` with local resource handlers in the engine's place            dev/program.py
+    program      `__main__.py` with local resource handlers in the engine's place: the        dev/program.py
+                 sinks' services among them, each a process of its own
     outputs      `.sluice/outputs.json`: the stack's exports, and how to reach the servers   dev/outputs.py
-    sinks        one process a dataset, replaced where its plan or address changed           dev/sinks.py
-    tables       migrations that remove what only the old sinks needed; nothing changed by hand  compiler/migrate/
+    sinks        those that no service runs any more are stopped                             dev/sinks.py
+    tables       nothing was changed by hand                                                 compiler/migrate/
 
 Every step leaves alone what is right already, so a second `up` is quick, and mends what crashed since the first.
 """
@@ -13,29 +14,25 @@ Every step leaves alone what is right already, so a second `up` is quick, and me
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from compiler.dataset import Dataset
-from compiler.migrate.apply import apply_chain
 from compiler.migrate.apply import status as chain_status
 from compiler.migrate.chain import read_chain
 from compiler.migrate.errors import DriftError, MigrateError
-from compiler.migrate.model import Chain
-from compiler.names import writer_role
 from compiler.pipeline import DATASETS, check_datasets, compile_datasets
 from compiler.problems import Problem, ProblemsError, Severity, errors
 from compiler.stack import StackConfig, load_stack
 from dev import damage, outputs, principals, program_run, servers
-from dev.emulator.client import session
 from dev.outputs import load_outputs
 from dev.postgres import Address
 from dev.resources.apply import Event
 from dev.servers import Servers
-from dev.sinks import RunningSink, Sinks, SinkSpec, spec_of
+from dev.sinks import RunningSink, Sinks
 from dev.stack import STACK, configured
 from dev.state import DevError, Paths, locked, write_json
 
@@ -96,14 +93,18 @@ class Environment:
                 found(f"Postgres on port {both.address.port}, AWS emulator on {both.emulator.endpoint_url}")
             readers = self._principals(config, both, datasets)
             events: list[Event] = []
+            sinks = Sinks(self.paths)
+            before = sinks.known()
             with self._step("resources") as found:
                 exports = program_run.run(
                     self.project.absolute(), self.paths, lambda event: self._note(events, event)
                 )
                 found(f"{len(events)} resources")
             document = outputs.write(self.paths, exports, both, readers)
-            started, stopped = self._sinks(both, exports)
-            self._tables(config, both, datasets)
+            self._sinks(sinks, exports)
+            self._tables(both, datasets)
+        after = sinks.known()
+        started, stopped = _datasets(set(after) - set(before)), _datasets(set(before) - set(after))
         return Up(document, tuple(events), started, stopped, lost, time.monotonic() - began)
 
     def down(self, *, keep_data: bool = False) -> tuple[RunningSink, ...]:
@@ -176,59 +177,28 @@ class Environment:
         events.append(event)
         self._observer.resource(event)
 
-    def _sinks(self, both: Servers, exports: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """New sinks first; then those that they replace, and those of datasets that are gone, are stopped."""
-        specs = self._specs(both, exports)
-        sinks = Sinks(self.paths)
+    def _sinks(self, sinks: Sinks, exports: Mapping[str, Any]) -> None:
+        """Services run one each; what is left of services that an earlier emulator took along is stopped."""
         with self._step("sinks") as found:
-            started = sinks.bring_up(sinks.to_start(specs), both.address)
-            wanted = {(spec.dataset, spec.digest) for spec in specs}
-            current = {
-                (sink.dataset, sink.digest): sink
-                for sink in sinks.known()
-                if (sink.dataset, sink.digest) in wanted
-            }
-            old = tuple(sink for sink in sinks.known() if sink not in current.values())
-            sinks.stop(old)
-            found(f"{len(started)} started, {len(specs) - len(started)} unchanged, {len(old)} stopped")
-        return _datasets(started), _datasets(old)
+            left = tuple(sink for sink in sinks.known() if sink.dataset not in exports["datasets"])
+            sinks.stop(left)
+            found(f"{len(exports['datasets'])} running")
 
-    def _tables(self, config: StackConfig, both: Servers, datasets: tuple[Dataset, ...]) -> None:
-        """Migrations that wait for the new sinks, whose old ones are gone now; then no table may be otherwise than declared.
-
-        Raises DevError.
-        """
+    def _tables(self, both: Servers, datasets: tuple[Dataset, ...]) -> None:
+        """No table may be otherwise than its migrations left it. Raises DevError."""
         with self._step("tables") as found:
-            applied: list[str] = []
             for dataset in datasets:
                 chain = read_chain(self.project / DATASETS / dataset.name, dataset.name, dataset.version)
                 if chain is None:
                     continue
                 try:
-                    applied += self._table(chain, dataset, config.prefix, both.address)
+                    changed = chain_status(both.address.conninfo(), chain).drift
                 except MigrateError as error:
                     raise DevError(str(error)) from None
-            found(", ".join(applied) or "as their migrations left them")
-
-    def _table(self, chain: Chain, dataset: Dataset, prefix: str, address: Address) -> tuple[str, ...]:
-        """The contract files that were applied. Raises MigrateError, for a table that was changed by hand too."""
-        names: tuple[str, ...] = ()
-        if chain.expanded != chain.files:
-            role = writer_role(prefix, dataset.name)
-            names = apply_chain(address.conninfo(), chain, role, dataset.owner).applied
-        changed = chain_status(address.conninfo(), chain).drift
-        if changed:
-            raise DriftError(f"{chain.table.schema}.{chain.table.name}", changed, dataset.name)
-        return names
-
-    def _specs(self, both: Servers, exports: Mapping[str, Any]) -> tuple[SinkSpec, ...]:
-        # The administrator of this machine looks through dead letters and sends them again, as an operator does.
-        admin = session(both.emulator).client("sts").get_caller_identity()["UserId"]
-        operator = ",".join(filter(None, (admin, exports.get("operator", {}).get("role_id"))))
-        return tuple(
-            spec_of(self.paths, both.emulator, both.address, exports, dataset, operator)
-            for dataset in sorted(exports["datasets"])
-        )
+                if changed:
+                    table = f"{chain.table.schema}.{chain.table.name}"
+                    raise DevError(str(DriftError(table, changed, dataset.name)))
+            found("as their migrations left them")
 
     @contextmanager
     def _step(self, what: str) -> Iterator[Callable[[str], None]]:
@@ -247,5 +217,5 @@ def _unplanned_is_error(problem: Problem) -> Problem:
     return replace(problem, severity=Severity.ERROR) if problem.rule == UNPLANNED else problem
 
 
-def _datasets(sinks: tuple[RunningSink, ...]) -> tuple[str, ...]:
+def _datasets(sinks: Iterable[RunningSink]) -> tuple[str, ...]:
     return tuple(sorted({sink.dataset for sink in sinks}))

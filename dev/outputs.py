@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dev import tasks
 from dev.state import DevError, Paths, read_json, write_json, write_private
 
 if TYPE_CHECKING:  # commands that only read the outputs start without a database driver
@@ -23,7 +24,7 @@ OUTPUTS = "outputs.json"
 SERVICES = "pg_service.conf"
 ADMIN_SERVICE = "sluice"
 # What one `up` made and a `down --keep-data` deletes; the resources' list stays with the data that it describes.
-TRANSIENT = (OUTPUTS, SERVICES, "sinks.json", "unfinished.json")
+TRANSIENT = (OUTPUTS, SERVICES, "sinks.json", "unfinished.json", tasks.FILE)
 LASTING = ("resources.json", READERS_FILE)
 
 

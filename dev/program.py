@@ -163,6 +163,7 @@ def _context(project: Path, paths: Paths) -> Context:
             **{f"{name}:{key}": value for key, value in stack.configured(address).items()},
             f"{name}:region": emulator.region,
         },
+        paths=paths,
     )
 
 

@@ -1,7 +1,7 @@
-"""The sinks of the embedded environment: one process a dataset, started, replaced and stopped.
+"""The sinks of the embedded environment: one process a service, started, replaced and stopped.
 
-The service resource takes this over on AWS. A sink's environment is what its container would get: the names of
-`sink_runtime.settings`, and credentials from an endpoint like ECS' own. No administrator's secret is in it.
+The service's handler calls this. A sink's environment is its container's, with credentials from an endpoint like ECS'
+own. No administrator's secret is in it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ from typing import Any
 import psycopg
 
 from dev import processes
-from dev.emulator.client import process_environment
+from dev.emulator.client import process_environment, session
 from dev.emulator.credentials import Grant
 from dev.emulator.state import EmulatorState
-from dev.postgres import Address
 from dev.postgres_cluster import free_port
 from dev.processes import ProcessRecord
 from dev.readiness import HOST
 from dev.state import Paths, damaged, read_json, write_json
+from dev.tasks import Task
 from sink_runtime import settings
 
 PACKAGES = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0
-DRAIN_SECONDS = 25
-STOP_SECONDS = DRAIN_SECONDS + 5.0
+STOP_SECONDS = settings.DEFAULT_DRAIN_SECONDS + 5.0
 ASK_SECONDS = 0.1
 
 
@@ -44,14 +43,13 @@ class SinkSpec:
     """A sink that should run: its dataset, its plan, and its whole environment."""
 
     dataset: str
-    plan_uri: str
     plan_sha256: str
     environment: Mapping[str, str]
 
     @property
     def digest(self) -> str:
         """What changes when the process must be replaced."""
-        text = json.dumps([self.plan_uri, sorted(self.environment.items())])
+        text = json.dumps(sorted(self.environment.items()))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -88,53 +86,26 @@ class RunningSink:
         return cls(document["dataset"], document["plan_sha256"], document["digest"], process, port)
 
 
-def spec_of(
-    paths: Paths,
-    emulator: EmulatorState,
-    address: Address,
-    exports: Mapping[str, Any],
-    dataset: str,
-    operator: str,
-) -> SinkSpec:
-    """The sink of one dataset of the program's exports; `operator` holds the unique ids of those who may send dead letters again."""
-    exported = exports["datasets"][dataset]
+def spec_of(paths: Paths, emulator: EmulatorState, dataset: str, task: Task, plan_sha256: str) -> SinkSpec:
+    """The sink of one dataset's service: its task's environment, and what only this machine knows."""
+    operator = session(emulator).client("sts").get_caller_identity()["UserId"]
+    trusted = task.environment.get(settings.TRUSTED_SENDERS)
     return SinkSpec(
         dataset=dataset,
-        plan_uri=exported["plan_uri"],
-        plan_sha256=exported["plan_sha256"],
+        plan_sha256=plan_sha256,
         environment={
+            **task.environment,
+            # Here the administrator is the operator, who looks through dead letters and sends them again.
+            settings.TRUSTED_SENDERS: ",".join(filter(None, (trusted, operator))),
+            settings.HTTP_HOST: HOST,
             "HOME": str(empty_home(paths)),
             "PATH": os.defpath,
             "PYTHONPATH": str(PACKAGES),
             "PYTHONUTF8": "1",
             "TZ": "UTC",
-            **process_environment(
-                paths, emulator, Grant(exported["sink_role_arn"], dataset.replace("_", "-"))
-            ),
-            **_settings(address, exports["environment"], exported, operator),
+            **process_environment(paths, emulator, Grant(task.role_arn, dataset.replace("_", "-"))),
         },
     )
-
-
-def _settings(
-    address: Address, environment: Mapping[str, Any], exported: Mapping[str, Any], operator: str
-) -> dict[str, str]:
-    topic = exported.get("topic_arn")
-    return {
-        settings.ENVIRONMENT: str(environment["name"]),
-        settings.BUFFER_URL: exported["buffer_url"],
-        settings.DEAD_LETTER_URL: exported["dead_letter_url"],
-        settings.DATABASE_HOST: address.host,
-        settings.DATABASE_PORT: str(address.port),
-        settings.DATABASE_NAME: address.database,
-        settings.DATABASE_SSLMODE: "disable",
-        settings.DATABASE_SECRET_ARN: exported["login_secret_arn"],
-        settings.DATABASE_POOLER: str(environment["database_pooler"]),
-        settings.TRUSTED_SENDERS: f"{exported['sink_role_id']},{operator}",
-        settings.DRAIN_SECONDS: str(DRAIN_SECONDS),
-        settings.HTTP_HOST: HOST,
-        **({settings.TOPIC_ARN: topic} if topic else {}),
-    }
 
 
 def empty_home(paths: Paths) -> Path:
@@ -161,35 +132,29 @@ class Sinks:
         except (KeyError, TypeError, ValueError):
             raise damaged(self._file) from None
 
-    def to_start(self, specs: Iterable[SinkSpec]) -> tuple[SinkSpec, ...]:
-        """Those that do not run as they should."""
-        good = {(sink.dataset, sink.digest) for sink in self.known() if sink.is_alive}
-        return tuple(spec for spec in specs if (spec.dataset, spec.digest) not in good)
+    def runs(self, spec: SinkSpec) -> bool:
+        """Whether the sink runs as it should."""
+        return any(sink.is_alive and sink.digest == spec.digest for sink in self.known())
 
-    def bring_up(self, specs: Iterable[SinkSpec], address: Address) -> tuple[RunningSink, ...]:
-        """Start these sinks, all at once, and wait until each has registered its plan in the database.
+    def bring_up(self, spec: SinkSpec, conninfo: Mapping[str, Any]) -> None:
+        """Start a sink and wait until it has registered its plan in the database; then stop what it takes the place of.
 
-        Raises DevError with the end of the log where one ends first, or has not registered within START_SECONDS.
+        Raises DevError with the end of its log where it ends first, or has not registered within START_SECONDS.
         """
-        self._write(sink for sink in self.known() if sink.is_alive)
-        waiting: list[RunningSink] = []
-        try:
-            with psycopg.connect(**address.conninfo(), autocommit=True) as connection:
-                since = connection.execute("SELECT clock_timestamp()").fetchone()
-                for spec in specs:
-                    waiting.append(self._start(spec))  # noqa: PERF401 - those before one that fails must be known
-                started = tuple(waiting)
-                for sink in started:
-                    registered = partial(_registered, connection, sink, since[0] if since else None)
-                    processes.wait_ready(sink.process, registered, seconds=START_SECONDS)
-                    waiting.remove(sink)
-        except BaseException:  # one that has not shown itself must not count as good the next time
-            self.stop(waiting)
-            raise
-        return started
+        old = tuple(sink for sink in self.known() if sink.dataset == spec.dataset)
+        with psycopg.connect(**conninfo, autocommit=True) as connection:
+            since = connection.execute("SELECT clock_timestamp()").fetchone()
+            sink = self._start(spec)
+            try:
+                registered = partial(_registered, connection, sink, since[0] if since else None)
+                processes.wait_ready(sink.process, registered, seconds=START_SECONDS)
+            except BaseException:  # one that has not shown itself must not count as good the next time
+                self.stop([sink])
+                raise
+        self.stop(old)
 
     def stop(self, sinks: Iterable[RunningSink]) -> None:
-        """Stop sinks, all at once: SIGTERM, then each drains what it holds for up to DRAIN_SECONDS."""
+        """Stop sinks, all at once: SIGTERM, then each drains what it holds."""
         chosen = tuple(sinks)
         if not chosen:
             return
@@ -201,7 +166,7 @@ class Sinks:
         port = free_port()  # not of the spec: another port is no reason to replace a sink
         record = processes.start(
             f"sink {spec.dataset}",
-            [sys.executable, "-m", "sink_runtime", "--plan", spec.plan_uri],
+            [sys.executable, "-m", "sink_runtime"],
             log=self._paths.log(f"sink-{spec.dataset}"),
             env={**spec.environment, settings.HTTP_PORT: str(port)},
             cwd=empty_home(self._paths),

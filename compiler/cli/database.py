@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from psycopg import Connection
@@ -23,6 +23,9 @@ from compiler.migrate.errors import ConnectError, ControlError
 from compiler.pipeline import compile_datasets
 from compiler.problems import errors
 from compiler.report import write_text
+
+if TYPE_CHECKING:  # only where a stack is asked for
+    from compiler.stack import StackConfig
 
 # Any of these names a database; with none of them the embedded environment's is meant.
 LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
@@ -65,6 +68,15 @@ def environment_prefix(root: Path, prefix: str | None, stack: str | None) -> str
         return prefix
     if stack is None and libpq_is_set():
         raise click.UsageError("Name the environment: --stack STACK, or --prefix PREFIX.")
+    return stack_of(root, stack).prefix
+
+
+def stack_of(root: Path, stack: str | None) -> StackConfig:
+    """The stack of that name, or the embedded one; what is wrong with it ends the run. Raises click.UsageError where a
+    database is named and no stack.
+    """
+    if stack is None and libpq_is_set():
+        raise click.UsageError("Name the environment: --stack STACK.")
     from compiler.stack import load_stack
 
     name = stack or EMBEDDED_STACK
@@ -72,7 +84,7 @@ def environment_prefix(root: Path, prefix: str | None, stack: str | None) -> str
     loaded = load_stack(root / f"Pulumi.{name}.yaml", known)
     if loaded.config is None:
         stop(loaded.problems)
-    return loaded.config.prefix
+    return loaded.config
 
 
 def _known_of_embedded(root: Path) -> dict[str, str]:

@@ -33,7 +33,7 @@ def check(ctx: click.Context, name: str) -> None:
     from dev.sink_check import check as run
 
     paths, both, outputs = _up(ctx, name)
-    ctx.exit(FOUND_PROBLEMS if run(paths, both, outputs, name) else 0)
+    ctx.exit(FOUND_PROBLEMS if run(paths, both.emulator, outputs, name) else 0)
 
 
 @click.command("letters")

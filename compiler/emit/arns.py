@@ -50,5 +50,13 @@ class Arns:
         """A pattern over everything of ECS in this account and region."""
         return self._regional("ecs", "*")
 
+    def log_groups(self, pattern: str) -> str:
+        """A pattern over CloudWatch log groups, with their streams."""
+        return self._regional("logs", f"log-group:{pattern}:*")
+
+    def repository(self, name: str) -> str:
+        """An ECR repository of this account and region."""
+        return self._regional("ecr", f"repository/{name}")
+
     def _regional(self, service: str, name: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{name}"

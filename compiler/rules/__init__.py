@@ -8,6 +8,7 @@ from compiler.manifest import RawManifest
 from compiler.problems import Finding
 from compiler.record import analyse
 from compiler.record.remainder import remainder
+from compiler.rules.alarms import ALARM_RULES
 from compiler.rules.collisions import CROSS_RULES
 from compiler.rules.identity import IDENTITY_RULES
 from compiler.rules.limits import LIMIT_RULES
@@ -15,13 +16,16 @@ from compiler.rules.principals import PRINCIPAL_RULES
 from compiler.rules.record import RECORD_RULES
 from compiler.rules.unmanaged import UNMANAGED_RULES
 
-__all__ = ["CROSS_RULES", "MEANING_RULES", "meaning_findings"]
+__all__ = ["CROSS_RULES", "MEANING_RULES", "OPERATION_RULES", "meaning_findings"]
+
+# Of `buffer`, `sink`, `alarms` and `events` alone, which an environment may override.
+OPERATION_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (*LIMIT_RULES, *ALARM_RULES)
 
 MEANING_RULES: tuple[Callable[[RawManifest], Iterable[Finding]], ...] = (
     *IDENTITY_RULES,
     *RECORD_RULES,
     *PRINCIPAL_RULES,
-    *LIMIT_RULES,
+    *OPERATION_RULES,
     *UNMANAGED_RULES,
 )
 

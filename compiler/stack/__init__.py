@@ -3,16 +3,19 @@
 source.py (YAML, places, the engine's values) -> shape.py (the JSON Schema) -> rules.py (meaning) -> config.py
 """
 
-from compiler.stack.config import EMBEDDED, Database, Principal, StackConfig
+from compiler.stack.config import EMBEDDED, Database, Network, Principal, StackConfig
 from compiler.stack.load import KEYS, LoadedStack, database_of, load_stack
+from compiler.stack.overrides import overridden
 
 __all__ = [
     "EMBEDDED",
     "KEYS",
     "Database",
     "LoadedStack",
+    "Network",
     "Principal",
     "StackConfig",
     "database_of",
     "load_stack",
+    "overridden",
 ]

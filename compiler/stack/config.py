@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from compiler.canonical import JsonDocument
+
 EMBEDDED = "embedded"  # the stack of `sluice dev up`: the only one that may bind "*" and talk without TLS
 EVERYONE = "*"
 
@@ -46,11 +48,33 @@ class Database:
     admin: str
     password_rotation: int
     pooler: str  # between sinks and server: "none" or "transaction"
+    pooler_host: str | None = None
+    pooler_port: int = 6432
+
+    @property
+    def sink_address(self) -> tuple[str, int]:
+        """Host and port that the sinks connect to: the pooler's where there is one."""
+        return (self.pooler_host, self.pooler_port) if self.pooler_host else (self.host, self.port)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where the sinks' tasks run. `security_groups` are further ones beside the stack's own."""
+
+    vpc: str
+    subnets: tuple[str, ...]
+    database_cidrs: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    assign_public_ip: bool
 
 
 @dataclass(frozen=True)
 class StackConfig:
-    """One stack, complete. `name` is the stack's own (`Pulumi.<name>.yaml`), `environment` what events and tags say."""
+    """One stack, complete. `name` is the stack's own (`Pulumi.<name>.yaml`), `environment` what events and tags say.
+
+    `cluster` is the ARN of an ECS cluster, None where the stack makes one. `image` is None in the stack `embedded` alone.
+    `overrides` are fields of the manifest's `sink`, `alarms` and `buffer`, by dataset or "*".
+    """
 
     name: str
     environment: str
@@ -61,6 +85,11 @@ class StackConfig:
     principals: tuple[tuple[str, Principal], ...]
     operator: Principal | None
     database: Database
+    network: Network
+    cluster: str | None
+    image: str | None
+    alarm_topics: tuple[tuple[str, str], ...]
+    overrides: tuple[tuple[str, JsonDocument], ...]
     permissions_boundary: str | None
     protect: bool
 
@@ -81,3 +110,8 @@ class StackConfig:
         if found is None:
             raise KeyError(name)
         return found
+
+    def alarm_topic(self, owner: str) -> str | None:
+        """The ARN of the topic that is told of an owner's alarms, or None where there is none."""
+        topics = dict(self.alarm_topics)
+        return topics.get(owner) or topics.get(EVERYONE)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.canonical import Json
+from compiler.canonical import Json, JsonDocument
 from compiler.dataset import Dataset
 from compiler.problems import Problem, ProblemsError, errors, ordered
-from compiler.stack import rules, shape
-from compiler.stack.config import Database, Principal, StackConfig
+from compiler.stack import overrides, rules, service_rules, shape
+from compiler.stack.config import Database, Network, Principal, StackConfig
 from compiler.stack.source import Source, read
 
 KEYS: tuple[str, ...] = tuple(sorted(shape.schema()["properties"]))
 """The configuration keys, without their namespace."""
+
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,16 @@ class LoadedStack:
         return self.config
 
     def serves(self, datasets: Iterable[Dataset]) -> tuple[Problem, ...]:
-        """What this stack lacks for the datasets: unbound producers and readers, patterns that name nothing."""
+        """What this stack lacks for the datasets: unbound producers, readers and owners, names of nothing, wrong overrides."""
         if self.config is None:
             return ()
-        return ordered(map(self.source.problem, rules.dataset_findings(self.config, tuple(datasets))))
+        chosen = tuple(datasets)
+        findings = (
+            *rules.dataset_findings(self.config, chosen),
+            *service_rules.dataset_findings(self.config, chosen),
+            *overrides.findings(self.config, chosen),
+        )
+        return ordered(map(self.source.problem, findings))
 
 
 def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> LoadedStack:
@@ -48,7 +56,10 @@ def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> Loade
     findings = tuple(shape.shape_findings(values))
     if not findings:
         complete = _with_defaults(values)
-        findings = tuple(rules.stack_findings(name, complete))
+        findings = (
+            *rules.stack_findings(name, complete),
+            *service_rules.stack_findings(name, complete),
+        )
         if not findings:
             return LoadedStack(source, _config(name, complete), ())
     return LoadedStack(source, None, ordered(map(source.problem, findings)))
@@ -57,8 +68,8 @@ def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> Loade
 def _with_defaults(values: Mapping[str, Json]) -> dict[str, Json]:
     """The values with the schema's defaults, of the right shape already."""
     top = shape.schema()["properties"]
-    database = {**_defaults(top["database"]["properties"]), **values["database"]}
-    return {**_defaults(top), **values, "database": database}
+    nested = {key: {**_defaults(top[key]["properties"]), **values[key]} for key in ("database", "network")}
+    return {**_defaults(top), **values, **nested}
 
 
 def _defaults(properties: Mapping[str, Json]) -> dict[str, Json]:
@@ -69,6 +80,16 @@ def database_of(values: Mapping[str, Json]) -> Database:
     """The database of the key `database`, with the defaults, where its shape is known to be right."""
     complete = {**_defaults(shape.schema()["properties"]["database"]["properties"]), **values}
     return Database(**{key: value for key, value in complete.items() if key != "auth"})
+
+
+def _network(values: Mapping[str, Json]) -> Network:
+    return Network(
+        vpc=values["vpc"],
+        subnets=tuple(values["subnets"]),
+        database_cidrs=tuple(values["database_cidrs"]),
+        security_groups=tuple(values["security_groups"]),
+        assign_public_ip=values["assign_public_ip"],
+    )
 
 
 def _config(name: str, values: Mapping[str, Json]) -> StackConfig:
@@ -85,6 +106,13 @@ def _config(name: str, values: Mapping[str, Json]) -> StackConfig:
         ),
         operator=_operator(values),
         database=database_of(values["database"]),
+        network=_network(values["network"]),
+        cluster=None if values["cluster"] == OWN else values["cluster"],
+        image=values.get("image"),
+        alarm_topics=tuple(sorted(values["alarm_topics"].items())),
+        overrides=tuple(
+            (dataset, JsonDocument.of(fields)) for dataset, fields in sorted(values["overrides"].items())
+        ),
         permissions_boundary=values.get("permissions_boundary"),
         protect=values["protect"],
     )

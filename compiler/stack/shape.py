@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import jsonschema
+from referencing import Registry, Resource
 
 from compiler.canonical import Json
+from compiler.defaults import manifest_schema
 from compiler.problems import Finding, Pointer
 from compiler.suggest import fix_for, listed, quoted
 
@@ -18,15 +20,6 @@ SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 
 # Keys of the stack configuration that a later release carries out: refused by name, since to accept is to promise.
 NOT_YET: Mapping[Pointer, str] = {
-    ("network",): "the program makes no service that would need subnets or security groups in this release.",
-    (
-        "cluster",
-    ): "the program makes no service in this release; start sinks yourself with `python -m sink_runtime`.",
-    (
-        "image",
-    ): "the program makes no service in this release; start sinks yourself with `python -m sink_runtime`.",
-    ("alarm_topics",): "the program makes no alarms in this release.",
-    ("overrides",): "an environment cannot override sink, alarms or retention in this release.",
     ("database", "resource_id"): "it serves IAM authentication, which is not in this release.",
     ("database", "alias"): "nothing reads it in this release.",
 }
@@ -46,9 +39,17 @@ def schema() -> Json:
     return json.loads(SCHEMA_FILE.read_bytes())
 
 
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    """`overrides` holds fields of the manifest, as the manifest's own schema has them."""
+    manifest = Resource.from_contents(manifest_schema())
+    registry: Registry[Json] = Registry().with_resource(manifest_schema()["$id"], manifest)
+    return jsonschema.Draft202012Validator(schema(), registry=registry)
+
+
 def shape_findings(values: Mapping[str, Json]) -> Iterator[Finding]:
     """Every place where the values are not of the schema's shape, each key that is not carried out by its name."""
-    for error in jsonschema.Draft202012Validator(schema()).iter_errors(dict(values)):
+    for error in _validator().iter_errors(dict(values)):
         yield from _explained(_Violation.of(error))
 
 

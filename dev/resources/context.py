@@ -12,7 +12,8 @@ import psycopg
 
 from dev.emulator.client import session
 from dev.emulator.state import EmulatorState
-from dev.state import DevError
+from dev.state import DevError, Paths
+from dev.tasks import Tasks
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -29,28 +30,43 @@ class Context:
 
     `postgres` are the keyword arguments of `psycopg.connect` for the administrator. Either side may be missing where no
     handler needs it. `project` and `configuration` are what Pulumi hands to dynamic providers: the project's name, and
-    the stack configuration as `namespace:key` -> text.
+    the stack configuration as `namespace:key` -> text. `paths` is the folder of the environment, where processes of its
+    own may run; None where there is none.
     """
 
     emulator: EmulatorState | None = None
     postgres: Mapping[str, Any] = field(default_factory=dict, repr=False)
     project: str = "sluice"
     configuration: Mapping[str, str] = field(default_factory=dict)
+    paths: Paths | None = None
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
+    def home(self) -> Paths:
+        """The environment's folder. Raises DevError where there is none."""
+        if self.paths is None:
+            raise DevError("there is no environment here whose folder could hold a process.")
+        return self.paths
+
+    @property
+    def tasks(self) -> Tasks:
+        """The task definitions of the environment."""
+        return Tasks(self.home)
+
+    @property
     def region(self) -> str:
         """The one region of the environment."""
-        return self._aws.region
+        return self.aws.region
 
     @property
     def account(self) -> str:
         """The one account of the environment."""
-        return self._aws.account_id
+        return self.aws.account_id
 
     @property
-    def _aws(self) -> EmulatorState:
+    def aws(self) -> EmulatorState:
+        """The emulator. Raises DevError where there is none."""
         if self.emulator is None:
             raise DevError("there is no AWS here.")
         return self.emulator
@@ -59,7 +75,7 @@ class Context:
         """An administrative client of an AWS service. boto3 lets threads share a client, but not make one at once."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = session(self._aws).client(service)
+                self._clients[service] = session(self.aws).client(service)
             return self._clients[service]
 
     @property

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dev.resources import dynamic, iam, postgresql, providers, s3, sns, sqs
+from dev.resources import declared, dynamic, iam, postgresql, providers, s3, services, sns, sqs
 from dev.resources.handler import Handler, ResourceError
 
 HANDLERS: Mapping[str, Handler] = {
     handler.type: handler
     for handler in (
+        *declared.DECLARED,
         dynamic.DynamicTable(),
         iam.Policy(),
         iam.Role(),
@@ -25,6 +26,7 @@ HANDLERS: Mapping[str, Handler] = {
         s3.BucketObject(),
         s3.BucketPolicy(),
         s3.BucketPublicAccessBlock(),
+        services.SERVICE,
         sns.Topic(),
         sns.TopicPolicy(),
         sqs.Queue(),

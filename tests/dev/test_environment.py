@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,14 @@ from compiler.dataset import Dataset
 from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import compile_datasets
 from compiler.problems import ProblemsError
-from dev import outputs, sink_check, sinks
+from dev import outputs, sink_check, tasks
 from dev.emulator.client import assume, session
 from dev.emulator.launch import Emulator
 from dev.environment import Environment, Up, load_outputs
 from dev.letters import letters
-from dev.postgres import Address, PostgresServer
+from dev.postgres import PostgresServer
 from dev.resources.apply import Action
 from dev.resources.ledger import Ledger
-from dev.servers import Servers
 from dev.sinks import Sinks
 from dev.state import DevError, Paths, read_json
 from dev.status import status
@@ -136,7 +134,9 @@ def adds_and_removes(environment: Environment) -> None:
     assert removed.sinks_stopped == ("integrity_signals",)
     gone = [event for event in removed.resources if event.action in (Action.DELETED, Action.RETAINED)]
     kept = sorted(event.type.rpartition(":")[2] for event in gone if event.action is Action.RETAINED)
-    assert [kind for kind in kept if kind in ("DatasetTable", "Queue")] == ["DatasetTable", "Queue", "Queue"]
+    assert [kind for kind in kept if kind in ("DatasetTable", "Queue")] == ["DatasetTable"] * 2 + [
+        "Queue"
+    ] * 2
     names = [event.name for event in gone]
     created = [event.name for event in added.resources if event.action is Action.CREATED]
     assert [name for name in created if name in names] == [
@@ -256,20 +256,17 @@ def test_a_sink_gets_no_administrator_secret(running: Environment) -> None:
         assert not [secret for secret in secrets if secret in log.read_text()], log
 
 
-def test_a_sink_is_told_of_a_pooler_and_of_whom_to_trust() -> None:
-    exported = {
-        "buffer_url": "http://q/1/buffer",
-        "dead_letter_url": "http://q/1/dlq",
-        "login_secret_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x",
-        "sink_role_id": "AROASINK",
-    }
-    environment = {"name": "embedded", "database_pooler": "transaction"}
-    address = Address("127.0.0.1", 5432, "db", "admin", "-")
-    told = sinks._settings(address, environment, exported, "AIDAOPERATOR")
-    found = settings.read({**told, settings.REGION: "eu-central-1"}, "plan.json")
-    assert found.has_pooler
-    assert found.trusted_senders == ("AROASINK", "AIDAOPERATOR")
-    assert found.http_host == "127.0.0.1"
+def test_a_local_sink_trusts_the_operator_too_and_listens_on_loopback(running: Environment) -> None:
+    """What its container would be told, and what only this machine knows."""
+    running.up()
+    found = load_outputs(running.project, running.paths)
+    sink = next(one for one in Sinks(running.paths).known() if one.dataset == "alert_events")
+    told = settings.read(psutil.Process(sink.process.pid).environ())
+    role = found["datasets"]["alert_events"]["sink_role_id"]
+    assert told.trusted_senders[0] == role
+    assert len(told.trusted_senders) == 2
+    assert told.http_host == "127.0.0.1"
+    assert told.plan == found["datasets"]["alert_events"]["plan_uri"]
 
 
 def test_what_crashed_is_up_again(running: Environment) -> None:
@@ -356,16 +353,25 @@ def test_letters_are_shown_with_their_reasons_and_stay(running: Environment) -> 
 
 def test_check_looks_as_the_sink_does(running: Environment, capfd: pytest.CaptureFixture[str]) -> None:
     running.up()
-    state, address = Emulator(running.paths).status(), PostgresServer(running.paths).status().address
+    state = Emulator(running.paths).status()
     assert state is not None
-    assert address is not None
     found = load_outputs(running.project, running.paths)
-    assert sink_check.check(running.paths, Servers(state, address), found, "alert_events") == 0
+    assert sink_check.check(running.paths, state, found, "alert_events") == 0
     lines = [line.split()[:2] for line in capfd.readouterr().out.splitlines()]
     assert ["ok", "plan"] in lines
     assert ["ok", "grants"] in lines
-    gone = replace(address, database="gone")
-    assert sink_check.check(running.paths, Servers(state, gone), found, "alert_events") != 0
+    kept = running.paths.root / tasks.FILE
+    text = kept.read_text()
+    document = json.loads(text)
+    for revision in document["families"]["embedded-alert_events"]:
+        for variable in revision["containers"][0]["environment"]:
+            if variable["name"] == settings.DATABASE_NAME:
+                variable["value"] = "gone"
+    try:
+        kept.write_text(json.dumps(document))
+        assert sink_check.check(running.paths, state, found, "alert_events") != 0
+    finally:
+        kept.write_text(text)
     assert "FAILED   login         postgres: 3D000 InvalidCatalogName" in capfd.readouterr().out
 
 
@@ -441,18 +447,19 @@ def test_a_dataset_without_a_migration_is_told_what_to_run(tmp_path: Path) -> No
 
 
 def test_a_sink_that_does_not_start_is_told_with_its_log(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
+    environment: Environment,
 ) -> None:
-    def broken(*_: object) -> dict[str, str]:
-        return {}
-
-    monkeypatch.setattr("dev.sinks._settings", broken)
+    program = environment.project / "__main__.py"
+    right = program.read_text()
+    program.write_text(
+        "from compiler.emit import container\ncontainer.sink_environment = lambda *_: {}\n" + right
+    )
     with pytest.raises(
         DevError, match=r"sink alert_events ended while it started(.|\n)*SLUICE_BUFFER_URL is not set"
     ):
         environment.up()
     assert Sinks(environment.paths).known() == ()
-    monkeypatch.undo()
+    program.write_text(right)
     assert environment.up().sinks_started == DATASETS[:1]
 
 

@@ -84,7 +84,12 @@ def test_the_smallest_manifest_is_completed_with_every_default() -> None:
             "max_tasks": 4,
             "latency_target_seconds": 60,
         },
-        "alarms": {"oldest_age_seconds": 300},
+        "alarms": {
+            "oldest_age_seconds": 300,
+            "in_flight": False,
+            "tasks_below_minimum": False,
+            "publish_failures": False,
+        },
         "events": {"publish": True},
         "evolve": {},
     }

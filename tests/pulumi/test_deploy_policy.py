@@ -18,10 +18,10 @@ from compiler.emit.deploy_policy import deploy_policy
 from compiler.emit.graph import Graph, Recorded
 from compiler.stack import StackConfig, load_stack
 from dev.emulator.client import assume
-from dev.program import _exact
 from dev.resources.context import Context
 from dev.resources.handler import State
 from dev.resources.registry import HANDLERS
+from dev.resources.wire import exact
 from tests.pulumi.recording import EMBEDDED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def stack() -> StackConfig:
 def in_aws(graph: Graph) -> list[Recorded]:
     """The resources that handlers carry out in the emulator, in the order of the program."""
     found = (one for one in graph.resources if one.type.startswith("aws:"))
-    return [replace(one, inputs={key: _exact(value) for key, value in one.inputs.items()}) for one in found]
+    return [replace(one, inputs={key: exact(value) for key, value in one.inputs.items()}) for one in found]
 
 
 @pytest.fixture

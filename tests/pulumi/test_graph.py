@@ -23,6 +23,15 @@ ROLE = "postgresql:index/role:Role"
 GRANT = "postgresql:index/grant:Grant"
 
 ALL_TYPES = {
+    "aws:appautoscaling/policy:Policy",
+    "aws:appautoscaling/target:Target",
+    "aws:cloudwatch/dashboard:Dashboard",
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ecs/cluster:Cluster",
+    "aws:ecs/service:Service",
+    "aws:ecs/taskDefinition:TaskDefinition",
     "aws:iam/policy:Policy",
     "aws:iam/role:Role",
     "aws:iam/rolePolicy:RolePolicy",
@@ -47,6 +56,7 @@ ALL_TYPES = {
     TABLE,
     LOGIN,
     "sluice:index:BufferedDataset",
+    "sluice:index:Compute",
     "sluice:index:Foundation",
     "sluice:index:OperatorAccess",
     "sluice:index:ProducerAccess",
@@ -113,14 +123,17 @@ def statements(document):
     return json.loads(document)["Statement"]
 
 
-def test_identity_policies_name_no_wildcard_but_the_datasets_own_plans(graph):
+OWN = r"arn:aws:s3:::[a-z0-9-]+/plans/[a-z_]+/\*|arn:aws:logs:[a-z0-9-]+:\d+:log-group:/sluice/embedded/\*:\*"
+
+
+def test_identity_policies_name_no_wildcard_but_the_datasets_own_plans_and_logs(graph):
     documents = [one.inputs["policy"] for one in graph.of_type("aws:iam/policy:Policy")]
     documents += [one.inputs["policy"] for one in graph.of_type("aws:iam/rolePolicy:RolePolicy")]
     for statement in (one for document in documents for one in statements(document)):
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in statement["Action"])
         for resource in statement["Resource"]:
-            assert "*" not in resource or re.fullmatch(r"arn:aws:s3:::[a-z0-9-]+/plans/[a-z_]+/\*", resource)
+            assert "*" not in resource or re.fullmatch(OWN, resource)
 
 
 def test_every_queue_topic_and_bucket_refuses_plain_connections(graph):

@@ -121,6 +121,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Datase
             "folder": f"datasets/{dataset.name}",
             "chain": chain.files[-1].sha256,
             "writer_role": WRITER,
+            "phase": "expand",
         }
 
     return plan

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from compiler.stack import KEYS, Principal, load_stack
+from compiler.stack import KEYS, Principal, load_stack, overridden
 from compiler.stack.shape import schema
 from tests.pulumi.recording import EMBEDDED
 from tests.support.datasets import alert_events
@@ -30,7 +30,15 @@ GOOD: dict[str, Any] = {
         "analytics": {"postgres": "analytics"},
     },
     "database": {"host": "db.internal", "name": "events", "admin": "env:SLUICE_ADMIN"},
+    "network": {
+        "vpc": "vpc-0a1b2c3d4e5f60718",
+        "subnets": ["subnet-0a1b2c3d4e5f60718"],
+        "database_cidrs": ["10.0.0.0/16"],
+    },
+    "image": f"{DIGITS}.dkr.ecr.eu-central-1.amazonaws.com/sluice-sink@sha256:{'ab' * 32}",
+    "alarm_topics": {"*": f"arn:aws:sns:eu-central-1:{DIGITS}:on-call"},
 }
+TOPIC = f"arn:aws:sns:eu-central-1:{DIGITS}:risk"
 
 
 def write(folder: Path, values: dict[str, Any], stack: str = "dev") -> Path:
@@ -93,11 +101,24 @@ WRONG = [
     ("operator as text", changed("operator", to="x"), '"x" is not a mapping.'),
     ("operator without Postgres", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:role/x"}), '"postgres" is missing.'),
     ("operator as a user", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:user/x", "postgres": "x"}), "ARN of an IAM role"),
-    ("network", changed("network", to={"subnets": []}), '"network" is not supported yet:'),
-    ("cluster", changed("cluster", to="x"), '"cluster" is not supported yet:'),
-    ("image", changed("image", to="x"), '"image" is not supported yet:'),
-    ("alarm topics", changed("alarm_topics", to={}), '"alarm_topics" is not supported yet:'),
-    ("overrides", changed("overrides", to={"sink": {}}), '"overrides" is not supported yet: an environment cannot override sink'),
+    ("no network", changed("network", to=...), '"sluice:network" is missing. Add it: where the sinks'),
+    ("no subnets", changed("network", "subnets", to=[]), "at least 1"),
+    ("no VPC", changed("network", "vpc", to="main"), 'the id of a VPC, such as "vpc-0a1b2c3d4e5f60718"'),
+    ("group by name", changed("network", "security_groups", to=["database"]), "the id of a security group"),
+    ("host bits", changed("network", "database_cidrs", to=["10.0.0.1/16"]), '"10.0.0.1/16" is no IPv4 block: 10.0.0.1/16 has host bits set.'),
+    ("cluster by name", changed("cluster", to="shared"), '"own" or the ARN of an ECS cluster'),
+    ("cluster elsewhere", changed("cluster", to=f"arn:aws:ecs:eu-west-1:{DIGITS}:cluster/shared"), "is not in region eu-central-1."),
+    ("cluster of another", changed("cluster", to="arn:aws:ecs:eu-central-1:210987654321:cluster/shared"), f"is not in account {DIGITS}."),
+    ("image by tag", changed("image", to="registry/sluice-sink:1.2"), "(a tag can be moved)."),
+    ("no image", changed("image", to=...), '"sluice:image" is missing: the sinks of this stack run in containers. Build deploy/sink.Containerfile'),
+    ("topic elsewhere", changed("alarm_topics", to={"*": f"arn:aws:sns:us-east-1:{DIGITS}:x"}), "is not in region eu-central-1."),
+    ("FIFO topic", changed("alarm_topics", to={"*": TOPIC + ".fifo"}), "no FIFO topic"),
+    ("override of the table", changed("overrides", to={"alert_events": {"table": {}}}), 'no such key "table". Known are "alarms", "buffer" and "sink".'),
+    ("override of receives", changed("overrides", to={"*": {"buffer": {"max_receive_count": 3}}}), 'no such key "max_receive_count"'),
+    ("override misspelt", changed("overrides", to={"*": {"sink": {"max_task": 3}}}), 'Did you mean "max_tasks"?'),
+    ("override out of range", changed("overrides", to={"*": {"sink": {"max_tasks": 101}}}), "101 is not at most 100."),
+    ("pooler nowhere", changed("database", "pooler", to="transaction"), "the sinks must know where it is. Add pooler_host."),
+    ("pooler for nothing", changed("database", "pooler_host", to="bouncer"), 'since pooler is "none"'),
     ("resource id", changed("database", "resource_id", to="db-1"), '"resource_id" is not supported yet:'),
     ("everyone", changed("principals", "*", to={"postgres": "{name}"}), 'only the stack "embedded" may bind "*"'),
     ("placeholder", changed("principals", "analytics", "postgres", to="{name}"), 'only the entry "*" may'),
@@ -128,7 +149,8 @@ def test_every_problem_is_said_at_once_in_order_of_place(tmp_path):
     )
     found = [str(problem) for problem in load_stack(path).problems]
     assert [line.split(" ")[0] for line in found] == [
-        "Pulumi.dev.yaml:1:1",  # three keys are missing below config
+        "Pulumi.dev.yaml:1:1",  # four keys are missing below config
+        "Pulumi.dev.yaml:1:1",
         "Pulumi.dev.yaml:1:1",
         "Pulumi.dev.yaml:1:1",
         "Pulumi.dev.yaml:3:3",
@@ -190,6 +212,63 @@ def test_unbound_producers_and_readers_are_named_with_their_dataset(tmp_path):
     ]
 
 
+def test_an_owner_without_a_topic_is_named_with_its_datasets(tmp_path):
+    loaded = load_stack(write(tmp_path, changed("alarm_topics", to={"risk": TOPIC})))
+    dataset = alert_events(producers=(), readers=())
+    [found] = loaded.serves([dataset])
+    assert f'owner "{dataset.owner}" (of alert_events) has no alarm topic' in found.message
+    assert loaded.require().alarm_topic("risk") == TOPIC
+    assert load_stack(write(tmp_path, GOOD)).require().alarm_topic("anybody") == GOOD["alarm_topics"]["*"]
+
+
+def test_an_environment_overrides_what_it_names_and_nothing_else(tmp_path):
+    fields = {
+        "*": {"sink": {"max_tasks": 2, "linger_ms": 50}, "buffer": {"retention_days": 7}},
+        "alert_events": {"sink": {"max_tasks": 9}, "alarms": {"depth": 1000}},
+    }
+    loaded = load_stack(write(tmp_path, changed("overrides", to=fields)))
+    dataset = alert_events(producers=(), readers=())
+    assert loaded.serves([dataset]) == ()
+    found = overridden(loaded.require(), dataset)
+    assert (found.sink.max_tasks, found.sink.linger_ms, found.sink.min_tasks) == (9, 50, 1)
+    assert (found.alarms.depth, found.alarms.oldest_age_seconds) == (1000, 300)
+    assert found.buffer == replace(dataset.buffer, retention_days=7)
+    assert replace(found, sink=dataset.sink, alarms=dataset.alarms, buffer=dataset.buffer) == dataset
+
+
+def test_overrides_obey_the_manifests_rules_and_name_a_dataset(tmp_path):
+    fields = {
+        "*": {"buffer": {"retention_days": 12}},
+        "alert_events": {"sink": {"min_tasks": 0}, "alarms": {"oldest_age_seconds": 60}},
+        "alert_event": {"sink": {"max_tasks": 1}},
+    }
+    loaded = load_stack(write(tmp_path, changed("overrides", to=fields)))
+    found = [str(problem) for problem in loaded.serves([alert_events(producers=(), readers=())])]
+    assert len(found) == 3
+    assert any('no dataset is named "alert_event". Did you mean "alert_events"?' in one for one in found)
+    assert any(
+        'overrides"].alert_events.sink.min_tasks: for alert_events: With sink.min_tasks 0' in one
+        for one in found
+    )
+    assert any(
+        '["*"].buffer.retention_days: for alert_events: buffer.retention_days 12' in one for one in found
+    )
+
+
+def test_sinks_go_through_the_pooler_and_migrations_do_not(tmp_path):
+    values = changed("database", to={**GOOD["database"], "pooler": "transaction", "pooler_host": "bouncer"})
+    database = load_stack(write(tmp_path, values)).require().database
+    assert database.sink_address == ("bouncer", 6432)
+    assert (database.host, database.port) == ("db.internal", 5432)
+
+
+def test_the_embedded_stack_takes_no_image(tmp_path):
+    path = tmp_path / "Pulumi.embedded.yaml"
+    path.write_text((ROOT / "Pulumi.embedded.yaml").read_text() + f"  sluice:image: {GOOD['image']}\n")
+    [found] = load_stack(path, EMBEDDED).problems
+    assert "its sinks are processes of this checkout. Remove it." in str(found)
+
+
 def test_a_dataset_that_is_not_selected_needs_no_principals(tmp_path):
     loaded = load_stack(write(tmp_path, GOOD))
     assert loaded.serves([alert_events(producers=("monitor",), readers=()), alert_events(name="other")]) == ()
@@ -237,7 +316,7 @@ def test_the_schema_is_valid_and_explains_every_key():
     unexplained = [
         key for key, about in schema()["properties"].items() if not about["description"].endswith(".")
     ]
-    nested = schema()["properties"]["database"]["properties"]
-    assert (
-        unexplained + [key for key, about in nested.items() if not about["description"].endswith(".")] == []
-    )
+    for section in ("database", "network"):
+        nested = schema()["properties"][section]["properties"]
+        unexplained += [key for key, about in nested.items() if not about["description"].endswith(".")]
+    assert unexplained == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
@@ -18,12 +19,16 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Queues:
-    """The two queues of one dataset, as resources, with the ARNs that they are given."""
+    """The two queues of one dataset, as resources, with the ARNs that they are given.
+
+    `ready` are what a sink must find attached to them.
+    """
 
     buffer: aws.sqs.Queue
     dead_letter: aws.sqs.Queue
     buffer_arn: str
     dead_letter_arn: str
+    ready: tuple[pulumi.Resource, ...] = ()
 
 
 def queues_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -> Queues:
@@ -50,11 +55,11 @@ def queues_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -
         buffer_arn=deployment.arns.queue(names.buffer_queue(deployment.prefix, dataset.name)),
         dead_letter_arn=deployment.arns.queue(names.dead_letter_queue(deployment.prefix, dataset.name)),
     )
-    _redrive(dataset, made, here)
+    redrive = _redrive(dataset, made, here)
     in_arns, senders = deployment.arns, foreign_senders(dataset, deployment)
     _policy(f"{dataset.name}-dlq", made.dead_letter, iam.queue_policy(in_arns, made.dead_letter_arn), here)
     _policy(f"{dataset.name}-buffer", made.buffer, iam.queue_policy(in_arns, made.buffer_arn, senders), here)
-    return made
+    return replace(made, ready=(redrive,))
 
 
 def topic_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -> str | None:
@@ -93,7 +98,7 @@ def _queue(
     )
 
 
-def _redrive(dataset: Dataset, made: Queues, here: ResourceOptions) -> None:
+def _redrive(dataset: Dataset, made: Queues, here: ResourceOptions) -> aws.sqs.RedrivePolicy:
     """The dead-letter queue admits its buffer before the buffer names it: SQS checks the pair."""
     admitted = aws.sqs.RedriveAllowPolicy(
         f"{dataset.name}-dlq",
@@ -107,7 +112,7 @@ def _redrive(dataset: Dataset, made: Queues, here: ResourceOptions) -> None:
         redrive_allow_policy=iam.text(queues.redrive_from_none()),
         opts=here,
     )
-    aws.sqs.RedrivePolicy(
+    return aws.sqs.RedrivePolicy(
         f"{dataset.name}-buffer",
         queue_url=made.buffer.url,
         redrive_policy=iam.text(queues.redrive(made.dead_letter_arn, dataset.buffer.max_receive_count)),

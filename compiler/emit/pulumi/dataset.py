@@ -1,14 +1,14 @@
 """One dataset: everything between its producers' messages and its readers' rows, in the order in which it is made.
 
     roles -> table (expand) -> grants -> login -> queues, topic -> plan -> the sink's role
+        -> log group, alarms -> task definition -> service -> scaling, table (contract)
 
-After the sink's role stand, once the program makes the service: its task definition, service and scaling, its alarms,
-and then a second `DatasetTable` for the migrations of the phase `contract`, which depends on the service.
+The second table brings the migrations of the phase `contract`: it comes after the service, whose old sinks are gone then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,13 @@ from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
 from compiler.emit.pulumi.buffer import queues_of, topic_of
+from compiler.emit.pulumi.compute import Compute
 from compiler.emit.pulumi.deployment import Deployment, after
 from compiler.emit.pulumi.foundation import Foundation
 from compiler.emit.pulumi.login_provider import Login, SinkLogin
 from compiler.emit.pulumi.roles import grants_of, roles_of
+from compiler.emit.pulumi.service import Rollout
+from compiler.emit.pulumi.sinks import sinks_of
 from compiler.emit.pulumi.table_provider import DatasetTable, TableTarget
 from compiler.table import table_of
 from sink_runtime.plan import SinkPlan
@@ -31,21 +34,27 @@ from sink_runtime.plan import SinkPlan
 
 @dataclass(frozen=True)
 class CompiledUnit:
-    """A dataset with what the other emitters made of it."""
+    """A dataset as the environment runs it, its table before and after the sinks' rollout, and the sinks' plan."""
 
     dataset: Dataset
-    target: TableTarget
+    expand: TableTarget
+    contract: TableTarget
     plan: SinkPlan
 
 
 class BufferedDataset(pulumi.ComponentResource):
-    """`sluice:index:BufferedDataset`. `exports` are the addresses that producers, readers and tools need."""
+    """`sluice:index:BufferedDataset`. `exports` are the addresses that producers, readers and tools need.
+
+    `trusted` are the unique ids of roles that, beside the sink's own, may send dead letters again under their sender's name.
+    """
 
     def __init__(
         self,
         unit: CompiledUnit,
         deployment: Deployment,
         foundation: Foundation,
+        compute: Compute,
+        trusted: Sequence[pulumi.Input[str]],
         opts: ResourceOptions | None = None,
     ) -> None:
         dataset, table = unit.dataset, table_of(unit.dataset)
@@ -53,9 +62,8 @@ class BufferedDataset(pulumi.ComponentResource):
         here = ResourceOptions(parent=self)
 
         roles = roles_of(dataset, deployment, foundation.control, here)
-        migrated = DatasetTable(
-            f"{dataset.name}-table", unit.target, after(deployment.kept(here), roles.writer)
-        )
+        kept = deployment.kept(here)
+        migrated = DatasetTable(f"{dataset.name}-table", unit.expand, after(kept, roles.writer))
         granted = grants_of(dataset, table, roles, deployment, after(here, migrated))
         login = SinkLogin(
             f"{dataset.name}-login", _login(dataset, deployment), after(here, roles.login, granted)
@@ -63,7 +71,18 @@ class BufferedDataset(pulumi.ComponentResource):
         queues = queues_of(dataset, deployment, here)
         topic_arn = topic_of(dataset, deployment, here)
         plan_uri = _plan_object(unit, deployment, foundation, here)
-        sink = _sink_role(dataset, deployment, login, here)
+        sink, policy = _sink_role(dataset, deployment, login, here)
+        addresses = {
+            "plan_uri": plan_uri,
+            "buffer_url": queues.buffer.url,
+            "dead_letter_url": queues.dead_letter.url,
+            "topic_arn": topic_arn,
+            "secret_arn": login.secret_arn,
+            "trusted_senders": [sink.unique_id, *trusted],
+        }
+        rollout = Rollout(addresses, sink, unit.plan.sha256)
+        service = sinks_of(dataset, deployment, compute, rollout, after(here, policy, *queues.ready))
+        DatasetTable(f"{dataset.name}-table-contract", unit.contract, after(kept, migrated, service))
 
         self.exports: Mapping[str, Any] = {
             "buffer_url": queues.buffer.url,
@@ -76,15 +95,20 @@ class BufferedDataset(pulumi.ComponentResource):
             "sink_role_arn": sink.arn,
             "sink_role_id": sink.unique_id,
             "login_secret_arn": login.secret_arn,
+            "task_definition": service.task_definition,
             "relation": f"{table.schema}.{table.view.name}",
-            "producers": {
-                name: deployment.stack.principal(name).aws_arn for name in sorted(dataset.producers)
-            },
-            "readers": {
-                name: deployment.stack.principal(name).postgres_role for name in sorted(dataset.readers)
-            },
+            **_principals(dataset, deployment),
         }
         self.register_outputs(dict(self.exports))
+
+
+def _principals(dataset: Dataset, deployment: Deployment) -> dict[str, dict[str, str | None]]:
+    """Who the producers and readers are in this environment."""
+    bound = deployment.stack.principal
+    return {
+        "producers": {name: bound(name).aws_arn for name in sorted(dataset.producers)},
+        "readers": {name: bound(name).postgres_role for name in sorted(dataset.readers)},
+    }
 
 
 def _login(dataset: Dataset, deployment: Deployment) -> Login:
@@ -115,7 +139,8 @@ def _plan_object(
 
 def _sink_role(
     dataset: Dataset, deployment: Deployment, login: SinkLogin, here: ResourceOptions
-) -> aws.iam.Role:
+) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+    """The sink's role, and what it may do: no sink starts before it may."""
     role = aws.iam.Role(
         f"{dataset.name}-sink",
         name=names.sink_iam_role(deployment.prefix, dataset.name, deployment.stack.region),
@@ -125,9 +150,9 @@ def _sink_role(
         tags=deployment.tags(dataset),
         opts=here,
     )
-    policy = login.secret_arn.apply(lambda secret: iam.text(sink_document(dataset, deployment, secret)))
-    aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=policy, opts=here)
-    return role
+    text = login.secret_arn.apply(lambda secret: iam.text(sink_document(dataset, deployment, secret)))
+    policy = aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=text, opts=here)
+    return role, policy
 
 
 def sink_document(dataset: Dataset, deployment: Deployment, secret_arn: str) -> iam.Document:

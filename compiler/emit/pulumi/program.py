@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,13 +13,14 @@ import pulumi_postgresql as postgresql
 
 from compiler import names
 from compiler.dataset import Dataset
+from compiler.emit.deployed import deployed
 from compiler.emit.pulumi.dataset import BufferedDataset, CompiledUnit
 from compiler.emit.pulumi.deployment import Deployment
 from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess
 from compiler.emit.pulumi.table_provider import TableTarget
-from compiler.emit.sink import sink_plan
-from compiler.migrate.chain import read_chain, read_history
+from compiler.migrate.chain import read_chain
+from compiler.migrate.model import Phase
 from compiler.problems import Problem, ProblemsError, Severity, errors
 from compiler.stack import KEYS, LoadedStack, StackConfig, load_stack
 
@@ -70,7 +72,7 @@ def _without_chain(datasets: Folders) -> Iterator[Problem]:
 def _unit(stack: StackConfig, root: Path, dataset: Dataset, folder: Path) -> CompiledUnit:
     chain = read_chain(folder, dataset.name, dataset.version)
     assert chain is not None, "datasets without a chain were refused"
-    schemas = [entry.record_sha256 for entry in read_history(folder) if entry.version == dataset.version]
+    running, plan = deployed(stack, dataset, folder, chain)
     target = TableTarget(
         dataset=dataset.name,
         version=dataset.version,
@@ -79,7 +81,8 @@ def _unit(stack: StackConfig, root: Path, dataset: Dataset, folder: Path) -> Com
         chain=chain.expanded[-1].sha256,
         writer_role=names.writer_role(stack.prefix, dataset.name),
     )
-    return CompiledUnit(dataset, target, sink_plan(dataset, tuple(schemas), chain.contract))
+    contract = replace(target, chain=chain.files[-1].sha256, phase=Phase.CONTRACT)
+    return CompiledUnit(running, target, contract, plan)
 
 
 def providers(stack: StackConfig) -> pulumi.ResourceOptions:

@@ -145,7 +145,19 @@ def _made_up(token: str, inputs: Mapping[str, Any], region: str, account: str) -
         case "aws:s3/bucket:Bucket":
             return {"id": inputs["bucket"], "arn": f"arn:aws:s3:::{inputs['bucket']}"}
         case "aws:iam/role:Role":
-            return {"id": name, "arn": f"arn:aws:iam::{account}:role{inputs['path']}{name}"}
+            arn = f"arn:aws:iam::{account}:role{inputs['path']}{name}"
+            return {"id": name, "arn": arn, "uniqueId": f"AROA-{name}"}
+        case "aws:ecs/cluster:Cluster":
+            arn = f"arn:aws:ecs:{region}:{account}:cluster/{name}"
+            return {"id": arn, "arn": arn}
+        case "aws:ecs/taskDefinition:TaskDefinition":
+            arn = f"arn:aws:ecs:{region}:{account}:task-definition/{inputs['family']}:1"
+            return {"id": inputs["family"], "arn": arn}
+        case "aws:ec2/securityGroup:SecurityGroup":
+            return {"id": "sg-00000000"}
+        case "aws:appautoscaling/policy:Policy":
+            policy = f"1:resource/ecs/{inputs['resourceId']}:policyName/{name}"
+            return {"id": name, "arn": f"arn:aws:autoscaling:{region}:{account}:scalingPolicy:{policy}"}
         case "aws:iam/policy:Policy":
             arn = f"arn:aws:iam::{account}:policy{inputs['path']}{name}"
             return {"id": arn, "arn": arn}

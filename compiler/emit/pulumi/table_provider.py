@@ -10,7 +10,7 @@ hand; the next update then applies what is missing, or refuses with the drift. N
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from compiler.canonical import sha256
 from compiler.emit.pulumi.admin import Admin
@@ -34,10 +35,15 @@ from compiler.migrate import session
 from compiler.migrate.apply import apply_chain, status_in
 from compiler.migrate.chain import ChainError, read_chain
 from compiler.migrate.control import ControlFile, apply_control, control_files, missing
-from compiler.migrate.model import Chain, ChainFile, Hazard
+from compiler.migrate.errors import HeldBackError
+from compiler.migrate.model import Chain, ChainFile, Hazard, Phase
 from compiler.migrate.patience import Patience
 from compiler.migrate.sizes import DEPLOYMENT_SECONDS
 from compiler.names import CONTROL_SCHEMA
+
+# The longest that a sink drains, and as long again as a killed one counts as alive.
+RELEASE_SECONDS = 180
+RELEASE_ASK_SECONDS = 3
 
 _OWN_KEYS = ("__provider", "drift")
 
@@ -47,8 +53,8 @@ class TableTarget:
     """Where a dataset's table shall be.
 
     `folder` is the dataset's, relative to the project's root, where program and providers run; `chain` the hash of the
-    last committed migration file that runs before the sinks, which through `previous` stands for all before it. Contract
-    files after it wait for the sinks' rollout.
+    last committed migration file of the phase, which through `previous` stands for all before it. `expand` is what runs
+    before the new sinks; `contract` is the whole chain, whose last files wait for the old sinks to be gone.
     """
 
     dataset: str
@@ -57,6 +63,11 @@ class TableTarget:
     folder: str
     chain: str
     writer_role: str
+    phase: Phase = Phase.EXPAND
+
+    def files(self, chain: Chain) -> tuple[ChainFile, ...]:
+        """The chain's files up to the phase's end."""
+        return chain.expanded if self.phase is Phase.EXPAND else chain.files
 
 
 class ControlSchemaProvider(ResourceProvider):
@@ -134,10 +145,11 @@ class DatasetTableProvider(ResourceProvider):
         target = _target(news)
         try:
             chain = committed_chain(target)
-            waiting = chain.expanded[_position(target, chain, _olds) :]
+            waiting = target.files(chain)[_position(target, chain, _olds) :]
         except PlanError as error:
             return CheckResult(dict(news), [CheckFailure("chain", str(error))])
-        return CheckResult({**asdict(target), **_planned(chain, waiting)}, [])
+        end = target.files(chain)[-1].migration.after
+        return CheckResult({**asdict(target), **_planned(end, waiting)}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Changed where the chain, the version or what is registered with it is another, or a refresh saw drift."""
@@ -182,15 +194,33 @@ class DatasetTableProvider(ResourceProvider):
 
     def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
         target = _target(props)
-        apply_chain(
-            self._admin.conninfo(),
-            committed_chain(target),
-            target.writer_role,
-            target.owner,
-            patience=Patience(longest=DEPLOYMENT_SECONDS),
-            expand_only=True,
-        )
+        chain, conninfo = committed_chain(target), self._admin.conninfo()
+
+        def apply() -> None:
+            apply_chain(
+                conninfo,
+                chain,
+                target.writer_role,
+                target.owner,
+                patience=Patience(longest=DEPLOYMENT_SECONDS),
+                expand_only=target.phase is Phase.EXPAND,
+            )
+
+        _once_released(apply)
         return {**_outputs(props), "drift": []}
+
+
+def _once_released(apply: Callable[[], None]) -> None:
+    """Apply; what running sinks still need is waited for, as the last of them may be draining. Raises HeldBackError after
+    RELEASE_SECONDS.
+    """
+    tries = Retrying(
+        retry=retry_if_exception_type(HeldBackError),
+        stop=stop_after_delay(RELEASE_SECONDS),
+        wait=wait_fixed(RELEASE_ASK_SECONDS),
+        reraise=True,
+    )
+    tries(apply)
 
 
 class ControlSchema(Resource, module="sluice", name="ControlSchema"):
@@ -217,7 +247,7 @@ def committed_chain(target: TableTarget) -> Chain:
         chain = read_chain(Path(target.folder), target.dataset, target.version)
     except ChainError as error:
         raise PlanError(str(error)) from error
-    found = chain.expanded[-1].sha256 if chain else "none"
+    found = target.files(chain)[-1].sha256 if chain else "none"
     if chain is None or found != target.chain:
         raise PlanError(
             f"the migrations in {target.folder} end in {found}, the program was given {target.chain}."
@@ -230,7 +260,7 @@ def _position(target: TableTarget, chain: Chain, olds: Mapping[str, Any]) -> int
     """How many files of the chain the state has seen applied. Raises PlanError where they are not this chain's."""
     if not olds or olds.get("version") != target.version:
         return 0
-    hashes = [file.sha256 for file in chain.expanded]
+    hashes = [file.sha256 for file in target.files(chain)]
     if olds["chain"] not in hashes:
         raise PlanError(
             f"{target.dataset} v{target.version} was applied up to {olds['chain']}, which is not among the committed"
@@ -239,10 +269,9 @@ def _position(target: TableTarget, chain: Chain, olds: Mapping[str, Any]) -> int
     return hashes.index(olds["chain"]) + 1
 
 
-def _planned(chain: Chain, waiting: Sequence[ChainFile]) -> dict[str, Any]:
-    """What the engine shows: everything of the files that are left to run."""
+def _planned(end: str, waiting: Sequence[ChainFile]) -> dict[str, Any]:
+    """What the engine shows: everything of the files that are left to run; `end` is the fingerprint after the last one."""
     steps = [(file, step) for file in waiting for step in file.migration.steps]
-    end = chain.expanded[-1].migration.after
     before = waiting[0].migration.before if waiting else end
     statements = [step.sql for _, step in steps]
     return {
@@ -262,7 +291,7 @@ def _planned(chain: Chain, waiting: Sequence[ChainFile]) -> dict[str, Any]:
 def _target(props: Mapping[str, Any]) -> TableTarget:
     """The target in a resource's properties; the wire's numbers are floats."""
     fields = {name: props[name] for name in TableTarget.__dataclass_fields__}
-    return TableTarget(**{**fields, "version": int(fields["version"])})
+    return TableTarget(**{**fields, "version": int(fields["version"]), "phase": Phase(fields["phase"])})
 
 
 def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,224 @@
+"""Resources that this machine has nothing to run: checked as AWS would, kept in the state, and named by their ARNs.
+
+ECS clusters, task definitions, scaling, alarms, dashboards, log groups and security groups. The sinks' service, which does
+run here, is in `services`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dev.resources.checked import breaches, document_faults, faults, request_shape
+from dev.resources.context import Context
+from dev.resources.handler import Created, Handler, Properties, ResourceError, State
+
+Outputs = Callable[[Context, Properties], dict[str, Any]]
+"""What AWS would answer, beside the inputs; `id` among it."""
+
+
+class Declared(Handler):
+    """One resource type. `call` is the API call that makes it, service and operation; `called` are its names for properties
+    that the provider calls otherwise. `texts` are properties that hold JSON, `replacing` those that make a new resource.
+    """
+
+    carried = frozenset()  # all that the SDK's input type knows
+
+    def __init__(
+        self,
+        token: str,
+        call: tuple[str, str],
+        outputs: Outputs,
+        *,
+        called: Mapping[str, str] | None = None,
+        texts: frozenset[str] = frozenset(),
+        replacing: frozenset[str] = frozenset({"name"}),
+    ) -> None:
+        self.type = token  # type: ignore[misc]  # one class for many types
+        self.replacing = replacing  # type: ignore[misc]
+        self._call = call
+        self._outputs = outputs
+        self._called = called or {}
+        self._texts = texts
+
+    def check(self, context: Context, old: Properties | None, new: Properties) -> dict[str, Any]:
+        """Every property by name, type, and what AWS' model says of it, all faults in one error."""
+        del context, old
+        found = [
+            *faults(self.type, new),
+            *breaches(request_shape(*self._call), new, self._called),
+            *self.document_faults(new),
+        ]
+        if found:
+            raise ResourceError("; ".join(found))
+        return dict(new)
+
+    def document_faults(self, new: Properties) -> list[str]:
+        """What is wrong within properties that hold JSON."""
+        found = []
+        for name in sorted(self._texts & new.keys()):
+            try:
+                json.loads(new[name])
+            except ValueError as error:
+                found.append(f"`{name}` is not JSON: {error}")
+        return found
+
+    def create(self, context: Context, name: str, inputs: Properties) -> Created:
+        """Keep it; AWS' answers are made up."""
+        del name
+        made = {**inputs, **self._outputs(context, inputs)}
+        return Created(str(made.pop("id")), made)
+
+    def update(self, context: Context, state: State, inputs: Properties) -> dict[str, Any]:
+        """Keep it as it is now."""
+        return self.create(context, state.id, inputs).outputs
+
+    def delete(self, context: Context, state: State) -> None:
+        """Nothing was made."""
+
+
+class TaskDefinition(Declared):
+    """A task definition: kept in the environment's folder as well, where the service that runs it looks for it."""
+
+    def document_faults(self, new: Properties) -> list[str]:
+        """The containers are a document of ECS' own API."""
+        found = super().document_faults(new)
+        if found:
+            return found
+        shape = request_shape(*self._call).members["containerDefinitions"]
+        document = json.loads(new["containerDefinitions"])
+        return list(document_faults(shape, document, "containerDefinitions"))
+
+    def create(self, context: Context, name: str, inputs: Properties) -> Created:
+        """A new revision."""
+        made = super().create(context, name, inputs)
+        revision = context.tasks.add(inputs["family"], inputs)
+        found = arn(context, "ecs", f"task-definition/{inputs['family']}:{revision}")
+        return Created(made.id, {**made.outputs, "arn": found, "revision": revision})
+
+    def update(self, context: Context, state: State, inputs: Properties) -> dict[str, Any]:
+        """Only tags change a revision in place."""
+        del context
+        return {**state.outputs, **inputs}
+
+
+def arn(context: Context, service: str, path: str) -> str:
+    """The ARN of something in the environment's account and region."""
+    return f"arn:aws:{service}:{context.region}:{context.account}:{path}"
+
+
+def _cluster(context: Context, inputs: Properties) -> dict[str, Any]:
+    found = arn(context, "ecs", f"cluster/{inputs['name']}")
+    return {"id": found, "arn": found}
+
+
+def _log_group(context: Context, inputs: Properties) -> dict[str, Any]:
+    return {"id": inputs["name"], "arn": arn(context, "logs", f"log-group:{inputs['name']}")}
+
+
+def _alarm(context: Context, inputs: Properties) -> dict[str, Any]:
+    return {"id": inputs["name"], "arn": arn(context, "cloudwatch", f"alarm:{inputs['name']}")}
+
+
+def _dashboard(context: Context, inputs: Properties) -> dict[str, Any]:
+    name = inputs["dashboardName"]
+    return {"id": name, "dashboardArn": f"arn:aws:cloudwatch::{context.account}:dashboard/{name}"}
+
+
+def _target(context: Context, inputs: Properties) -> dict[str, Any]:
+    return {
+        "id": inputs["resourceId"],
+        "arn": arn(context, "application-autoscaling", "scalable-target/local"),
+    }
+
+
+def _policy(context: Context, inputs: Properties) -> dict[str, Any]:
+    path = f"scalingPolicy:local:resource/ecs/{inputs['resourceId']}:policyName/{inputs['name']}"
+    return {"id": inputs["name"], "arn": arn(context, "autoscaling", path)}
+
+
+def _security_group(context: Context, inputs: Properties) -> dict[str, Any]:
+    return {
+        "id": "sg-00000000",
+        "arn": arn(context, "ec2", "security-group/sg-00000000"),
+        "name": inputs["name"],
+    }
+
+
+def _named(_: Context, inputs: Properties) -> dict[str, Any]:
+    return {"id": inputs["name"]}
+
+
+def _family(_: Context, inputs: Properties) -> dict[str, Any]:
+    return {"id": inputs["family"]}
+
+
+DECLARED: tuple[Handler, ...] = (
+    Declared("aws:ecs/cluster:Cluster", ("ecs", "CreateCluster"), _cluster, called={"name": "clusterName"}),
+    TaskDefinition(
+        "aws:ecs/taskDefinition:TaskDefinition",
+        ("ecs", "RegisterTaskDefinition"),
+        _family,
+        texts=frozenset({"containerDefinitions"}),
+        replacing=frozenset(
+            {
+                "family",
+                "containerDefinitions",
+                "cpu",
+                "memory",
+                "executionRoleArn",
+                "taskRoleArn",
+                "networkMode",
+                "requiresCompatibilities",
+                "runtimePlatform",
+            }
+        ),
+    ),
+    Declared(
+        "aws:cloudwatch/logGroup:LogGroup",
+        ("logs", "CreateLogGroup"),
+        _log_group,
+        called={"name": "logGroupName"},
+    ),
+    Declared(
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        ("logs", "PutMetricFilter"),
+        _named,
+        called={"name": "filterName", "pattern": "filterPattern"},
+        replacing=frozenset({"name", "logGroupName"}),
+    ),
+    Declared(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        ("cloudwatch", "PutMetricAlarm"),
+        _alarm,
+        called={"name": "AlarmName", "metricQueries": "Metrics", "metric": "MetricStat"},
+    ),
+    Declared(
+        "aws:cloudwatch/dashboard:Dashboard",
+        ("cloudwatch", "PutDashboard"),
+        _dashboard,
+        texts=frozenset({"dashboardBody"}),
+        replacing=frozenset({"dashboardName"}),
+    ),
+    Declared(
+        "aws:appautoscaling/target:Target",
+        ("application-autoscaling", "RegisterScalableTarget"),
+        _target,
+        replacing=frozenset({"resourceId", "scalableDimension", "serviceNamespace"}),
+    ),
+    Declared(
+        "aws:appautoscaling/policy:Policy",
+        ("application-autoscaling", "PutScalingPolicy"),
+        _policy,
+        called={"name": "PolicyName"},
+        replacing=frozenset({"name", "resourceId", "scalableDimension", "serviceNamespace"}),
+    ),
+    Declared(
+        "aws:ec2/securityGroup:SecurityGroup",
+        ("ec2", "CreateSecurityGroup"),
+        _security_group,
+        called={"name": "GroupName"},
+        replacing=frozenset({"name", "description", "vpcId"}),
+    ),
+)
