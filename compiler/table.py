@@ -67,6 +67,11 @@ class TableColumn:
     default: JsonDocument | Function | None = None
     comment: str | None = None
 
+    @cached_property
+    def row(self) -> list[Json]:
+        """What a shape says of the column; most tables on the way of a change have the same columns."""
+        return [self.name, type_name(self.type), self.nullable, _default_json(self)]
+
 
 @dataclass(frozen=True)
 class TableCheck:
@@ -76,7 +81,7 @@ class TableCheck:
     rule: Rule
     column: str
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """The id of the structured rule."""
         return check_id(self.column, self.rule)
@@ -89,7 +94,7 @@ class TableIndex:
     name: str
     index: Index
 
-    @property
+    @cached_property
     def predicate_id(self) -> str | None:
         """The id of a partial index's predicate; None where the index is whole."""
         return short_id(["expression", self.index.where.sql]) if self.index.where else None
@@ -279,6 +284,10 @@ def rule_json(rule: Rule) -> list[Json]:
 
 def default_json(column: TableColumn) -> Json:
     """`[type, JSON literal]`, `[function]`, or None. A JSON null is no default."""
+    return column.row[-1]
+
+
+def _default_json(column: TableColumn) -> Json:
     match column.default:
         case None:
             return None
@@ -295,10 +304,7 @@ def _shape(table: Table) -> Shape:
     return Shape(
         JsonDocument.of(
             {
-                "columns": sorted(
-                    [column.name, type_name(column.type), column.nullable, default_json(column)]
-                    for column in table.columns
-                ),
+                "columns": sorted(column.row for column in table.columns),
                 "key": list(table.key),
                 "indexes": [
                     [
@@ -313,7 +319,8 @@ def _shape(table: Table) -> Shape:
                 "checks": sorted([check.name, check.identity] for check in table.checks),
                 "view": sorted(table.view.columns),
                 "comments": comments(table),
-            }
+            },
+            finite=True,
         )
     )
 

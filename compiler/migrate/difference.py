@@ -12,6 +12,8 @@ from compiler.table import Table
 
 def table_differences(old: Table, new: Table) -> tuple[str, ...]:
     """How two Tables of one dataset version differ. The order of columns is no difference, as in fingerprints."""
+    if old.fingerprint == new.fingerprint:
+        return moves(old, new)
     return (*moves(old, new), *differences(old.shape.document.value, new.shape.document.value))
 
 

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from compiler.migrate.model import PLANNER, Approval, Edit, Effort, Hazard, Lock, Migration, Mode, Phase, Step
@@ -254,10 +253,8 @@ def _step(number: int, lines: list[str], line: int, phase: Phase) -> Step:
     sql = "\n".join(rest)
     if not sql.strip():
         raise FileError(f"step {number} has no SQL", line)
-    plain = Step(
-        found["title"], sql, Lock(found["lock"]), Effort(found["effort"]), found["after"], phase=phase
-    )
-    return replace(plain, **how)
+    lock, effort = Lock(found["lock"]), Effort(found["effort"])
+    return Step(found["title"], sql, lock, effort, found["after"], phase=phase, **how)
 
 
 def _read_how(lines: list[str], line: int) -> tuple[dict[str, Any], list[str]]:

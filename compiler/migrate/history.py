@@ -5,12 +5,11 @@ A sink knows the messages' `schema` hashes from here, and compatibility is judge
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.canonical import Json, JsonDocument, indented, sha256
+from compiler.canonical import Json, JsonDocument, indented, parsed, sha256
 from compiler.dataset import Dataset
 from compiler.record.bundle import without_annotations
 from compiler.record.meaning import same_meaning
@@ -51,7 +50,7 @@ def read_history(folder: Path, present: HistoryEntry | None = None) -> tuple[His
         raise HistoryError(f"not UTF-8: {error}") from error
     except OSError as error:
         raise HistoryError(f"it cannot be read: {error.strerror}") from error
-    if present and text == dumps((present,)):
+    if present and present.record_sha256 in text and text == dumps((present,)):
         return (present,)
     return loads(text)
 
@@ -59,7 +58,7 @@ def read_history(folder: Path, present: HistoryEntry | None = None) -> tuple[His
 def loads(text: str) -> tuple[HistoryEntry, ...]:
     """The entries of a file's text. Raises HistoryError where `dumps` would not have written it."""
     try:
-        values = json.loads(text)
+        values = parsed(text)
         entries = tuple(map(_entry, values))
     except (KeyError, TypeError, ValueError) as error:
         raise HistoryError(f"not a list of history entries: {error}") from error

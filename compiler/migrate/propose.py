@@ -58,9 +58,9 @@ def propose(dataset: Dataset, folder: Path, given: Iterable[Approval] = ()) -> P
 
     Approvals that were `given` for a step with the very same hazard and SQL are those of the new step.
     """
-    chain = read_chain(folder, dataset.name, dataset.version)
-    entries = whole_history(folder, dataset)
     table = table_of(dataset)
+    chain = read_chain(folder, dataset.name, dataset.version, expected=table)
+    entries = whole_history(folder, dataset)
     registration = Registration(dataset.name, dataset.version, dataset.uuid, dataset.owner)
     planned = plan(chain, table, registration, renames.wanted(dataset, chain))
     if isinstance(planned, Change):

@@ -41,7 +41,7 @@ class State:
         document = self.table.shape.document.value
         document["indexes"] = sorted([*map(self._index, document["indexes"]), *self._coming()])
         document["checks"] = [self._check(row) for row in document["checks"]]
-        return JsonDocument.of(document).sha256
+        return JsonDocument.of(document, finite=True).sha256
 
     def _index(self, row: list[Json]) -> list[Json]:
         if row[0] in self.invalid:

@@ -6,11 +6,10 @@ bytes, and reading gives the same Table back.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import assert_never
 
-from compiler.canonical import Json, JsonDocument, indented
+from compiler.canonical import Json, JsonDocument, indented, parsed
 from compiler.dataset import (
     Array,
     BigInt,
@@ -73,7 +72,7 @@ def dumps(table: Table) -> str:
 def loads(text: str) -> Table:
     """The Table of a file's text. Raises TableJsonError where `dumps` would not have written it."""
     try:
-        table = _read_table(json.loads(text))
+        table = _read_table(parsed(text))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TableJsonError(f"not a table.json of format {FORMAT}: {error}") from error
     if dumps(table) != text:

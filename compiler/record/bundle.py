@@ -239,7 +239,9 @@ def without_annotations(schema: Json) -> Json:
     if not isinstance(schema, dict):
         return schema
     return {
-        keyword: _below(keyword, value) for keyword, value in schema.items() if keyword not in ANNOTATIONS
+        keyword: _below(keyword, value) if isinstance(value, dict | list) else value
+        for keyword, value in schema.items()
+        if keyword not in ANNOTATIONS
     }
 
 

@@ -12,7 +12,7 @@ from compiler.table import Table, View
 
 def after(table: Table) -> Table:
     """The table as this step leaves it: no indexes, no comments, no view yet."""
-    columns = tuple(replace(column, comment=None) for column in table.columns)
+    columns = tuple(replace(column, comment=None) if column.comment else column for column in table.columns)
     return replace(table, columns=columns, indexes=(), view=View(table.view.name, ()), comment=None)
 
 
