@@ -34,9 +34,13 @@ _BEST_FIRST = ("wrong-type", "wrong-length", "out-of-range", "wrong-value", "dup
 
 @dataclass(frozen=True)
 class Context:
-    """The schema that was broken, for what it says of itself: known fields, `x-expects` and `x-why`."""
+    """The schema that was broken, for what it says of itself: known fields, `x-expects` and `x-why`.
+
+    Without `fixes` no known field is looked for in the place of an unknown one.
+    """
 
     schema: Json
+    fixes: bool = True
 
     def at(self, error: ValidationError) -> dict[str, Any]:
         """The subschema that holds the broken keyword; empty where it cannot be found."""
@@ -49,9 +53,12 @@ class Context:
         return node if isinstance(node, dict) else {}
 
 
-def explain(errors: Iterable[ValidationError], schema: Json) -> tuple[Finding, ...]:
-    """Findings for a validator's errors against `schema`, each once, best match first where a value had alternatives."""
-    context = Context(schema)
+def explain(errors: Iterable[ValidationError], schema: Json, *, fixes: bool = True) -> tuple[Finding, ...]:
+    """Findings for a validator's errors against `schema`, each once, best match first where a value had alternatives.
+
+    Who tells only what is wrong spares the search for the field that was meant, without `fixes`.
+    """
+    context = Context(schema, fixes)
     found = (finding for error in errors for finding in _explain(error, context))
     return tuple(_best(dict.fromkeys(found)))
 
@@ -172,10 +179,14 @@ def _missing(pointer: Pointer, name: str, schema: dict[str, Any]) -> Finding:
 
 
 def _unknown(pointer: Pointer, name: str, error: ValidationError, context: Context) -> Finding:
-    known = list(context.at(error).get("properties", {}))
-    shown = [field for field in known if not field.startswith("$")]
-    fix = did_you_mean(name, known) or (f"Known fields: {listed(shown, 'and')}." if shown else "Remove it.")
+    fix = _known_field(name, context.at(error)) if context.fixes else None
     return Finding((*pointer, name), "unknown-field", f"There is no field {quoted(name)}.", fix, at_key=True)
+
+
+def _known_field(name: str, schema: dict[str, Any]) -> str:
+    known = list(schema.get("properties", {}))
+    shown = [field for field in known if not field.startswith("$")]
+    return did_you_mean(name, known) or (f"Known fields: {listed(shown, 'and')}." if shown else "Remove it.")
 
 
 def _bad_name(pointer: Pointer, inner: ValidationError, context: Context) -> Finding:

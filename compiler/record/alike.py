@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compiler.canonical import Json, canonical
-from compiler.record.candidates import plain
+from compiler.record.candidates import plain, refers
 
 # With any other keyword in an object's schemas, one property may decide on another.
 _BY_PROPERTY = {"$defs", "$schema", "additionalProperties", "allOf", "properties", "required", "type"}
@@ -22,39 +22,48 @@ _Object = dict[str, Json]
 
 @dataclass(frozen=True)
 class Apart:
-    """The properties `names`, of which both schemas say the same, and a plain value for each that a record must have."""
+    """The properties `names`, of which both schemas say the same, and a plain value for each that a record must have.
 
+    `by_property`: both schemas judge each property by itself; there are no names where they do not.
+    """
+
+    by_property: bool
     names: frozenset[str]
     base: _Object
 
     @classmethod
     def of(cls, old: Json, new: Json) -> Apart:
-        """None where a property may decide on another."""
+        """What to set apart of two schemas: nothing where a property may decide on another."""
         sides = [list(_parts(schema)) for schema in (old, new)]
         if not all(_is_by_property(part) for side in sides for part in side):
-            return cls(frozenset(), {})
+            return cls(by_property=False, names=frozenset(), base={})
         shared = old.get("$defs") == new.get("$defs")
         said = [_by_name(side) for side in sides]
         names = {
             name
             for name, text in said[0].items()
-            if text == said[1].get(name) and (shared or '"$ref"' not in text)
+            if text == said[1].get(name) and (shared or b'"$ref"' not in text)
         }
         required = names & {name for part in sides[0] for name in part.get("required", ())}
         base = _base(old, sides[0], required)
-        return cls(frozenset(names - (required - base.keys())), base)
+        return cls(by_property=True, names=frozenset(names - (required - base.keys())), base=base)
 
     def without(self, schema: Json) -> Json:
         """The schema as if it did not know them."""
-        if not self.names or not isinstance(schema, dict):
+        if not self.names:
             return schema
+        kept = self._kept(schema)
+        alone = {keyword: value for keyword, value in kept.items() if keyword != "$defs"}
+        return kept if refers(alone) else alone
+
+    def _kept(self, schema: _Object) -> _Object:
         kept = {**schema}
         if "properties" in schema:
             kept["properties"] = self.rest(schema["properties"])
         if "required" in schema:
             kept["required"] = [name for name in schema["required"] if name not in self.names]
         if "allOf" in schema:
-            kept["allOf"] = [self.without(part) for part in schema["allOf"]]
+            kept["allOf"] = [self._kept(part) for part in schema["allOf"]]
         return kept
 
     def rest(self, record: Json) -> Json:
@@ -81,12 +90,15 @@ def _is_by_property(part: Json) -> bool:
     return not other or (other == {_CLOSING} and part[_CLOSING] is False)
 
 
-def _by_name(side: list[_Object]) -> dict[str, str]:
+def _by_name(side: list[_Object]) -> dict[str, bytes]:
     """What a schema says of each property, as one text."""
-    names = {name for part in side for name in part.get("properties", {})}
+    parts = [
+        (part.get("properties", {}), part.get("additionalProperties", True), part.get("required", ()))
+        for part in side
+    ]
     return {
-        name: canonical([[_says(part, name), name in part.get("required", ())] for part in side]).decode()
-        for name in names
+        name: canonical([[known.get(name, other), name in must] for known, other, must in parts])
+        for name in {name for known, _, _ in parts for name in known}
     }
 
 

@@ -8,9 +8,10 @@ schema that must admit it does. What is missed here is missed silently: the list
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from itertools import combinations, islice
 
 import jsonschema_rs
@@ -119,20 +120,48 @@ class _Place:
             for node in self.must
         )
 
+    def rejects(self, name: str) -> bool:
+        """Whether `must` admits no object with the property, and says nothing of its value."""
+        return self.forbids(name) and not any(_properties(self.must, name))
+
     def admitted(self, values: Iterable[Json]) -> Iterator[Json]:
         """Those values, each once, that `must` admits."""
         if not self.must:
             return _once(values)
-        schema = {"allOf": [node.schema for node in self.must], "$defs": self.must[0].definitions}
-        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-        return filter(validator.is_valid, _once(values))
+        return filter(self._validator.is_valid, _once(values))
+
+    @cached_property
+    def _validator(self) -> jsonschema_rs.Draft202012Validator:
+        schema: Json = {"allOf": [node.schema for node in self.must]}
+        if refers(schema):
+            schema["$defs"] = self.must[0].definitions
+        return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+    def admits(self, value: Json) -> bool:
+        """Whether `must` admits the value."""
+        return not self.must or self._validator.is_valid(value)
 
 
-def candidates(must: Json, other: Json, known: Sequence[Json] = ()) -> list[Json]:
-    """Records that `must` admits, near the limits of both schemas; `known` are records to vary as well."""
+def candidates(
+    must: Json,
+    other: Json,
+    admits: Callable[[Json], bool],
+    known: Sequence[Json] = (),
+    *,
+    by_property: bool = False,
+) -> Iterator[Json]:
+    """Records that `must` admits, near the limits of both schemas; `known` are records to vary as well.
+
+    `admits` is the word of a validator of `must`. A record may come more than once. Where both schemas judge each
+    property by itself, `by_property`, a property that `other` knows nothing of but that it may not be there is tried with
+    few values: it is refused whatever they are.
+    """
     nodes = [_Node(schema, schema.get("$defs", {})) for schema in (must, other)]
-    place = _Place.of(nodes[:1], nodes)
-    return list(place.admitted(_objects(place, 0, known)))
+    place, refusing = _Place.of(nodes[:1], nodes), _Place.of(nodes[1:], ())
+    fields = _fields(place, 0)
+    if by_property:
+        fields = {name: _few(values) if refusing.rejects(name) else values for name, values in fields.items()}
+    return filter(admits, _objects(place, fields, admits, known))
 
 
 def plain(schema: Json) -> tuple[Json, ...]:
@@ -155,7 +184,7 @@ def _tried(place: _Place, depth: int) -> Iterator[Json]:
     if depth < _DEEPEST and place.may_be("array"):
         yield from _arrays(place, depth)
     if depth < _DEEPEST and place.may_be("object"):
-        yield from islice(_objects(place, depth), _MOST_BELOW)
+        yield from islice(_objects(place, _fields(place, depth), place.admits), _MOST_BELOW)
     yield from ([], {})
 
 
@@ -217,17 +246,31 @@ def _arrays(place: _Place, depth: int) -> Iterator[Json]:
         yield [items[0]] * min(count, _MOST_ITEMS)
 
 
-def _objects(place: _Place, depth: int, known: Sequence[Json] = ()) -> Iterator[Json]:
-    """Records with what one schema requires, what both do, everything, and the known ones; then each with one thing changed."""
+def _fields(place: _Place, depth: int) -> dict[str, list[Json]]:
+    """Values for each property that an object may have."""
     names = (name for name in _names(place) if not place.forbids(name))
-    fields = {name: values for name in names if (values := _values(place.property(name), depth + 1))}
+    return {name: values for name in names if (values := _values(place.property(name), depth + 1))}
+
+
+def _few(values: list[Json]) -> list[Json]:
+    """The plainest value and the shortest."""
+    return [values[0], min(values, key=lambda value: len(canonical(value)))]
+
+
+def _objects(
+    place: _Place,
+    fields: dict[str, list[Json]],
+    admits: Callable[[Json], bool],
+    known: Sequence[Json] = (),
+) -> Iterator[Json]:
+    """Records with what one schema requires, what both do, everything, and the known ones; then each with one thing changed."""
     required = {name for node in place.must for name in node.schema.get("required", ())}
     asked = required.union(*(names for names in place.stated("required")))
     least = {name: values[0] for name, values in fields.items() if name in required}
     more = {name: values[0] for name, values in fields.items() if name in asked}
     declared = set(_declared(place))
     most = {name: values[0] for name, values in fields.items() if name in declared}
-    bases = list(place.admitted([least, more, most, *known]))
+    bases = list(filter(admits, _once([least, more, most, *known])))
     yield from bases
     for base in bases or [least, most]:
         yield from _varied(base, fields)
@@ -294,10 +337,15 @@ def _around(limits: Iterable[Json]) -> list[int]:
     return sorted({n for limit in limits for n in (int(limit) - 1, int(limit), int(limit) + 1) if n >= 0})
 
 
+def refers(schema: Json) -> bool:
+    """Whether the schema may hold a reference; only then do definitions matter to it."""
+    return b'"$ref"' in canonical(schema)
+
+
 def _once(values: Iterable[Json]) -> Iterator[Json]:
-    met: set[bytes] = set()
+    met: set[str | bytes] = set()
     for value in values:
-        text = canonical(value)
+        text = value if isinstance(value, str) else canonical(value)
         if text not in met:
             met.add(text)
             yield value

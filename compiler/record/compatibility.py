@@ -35,6 +35,7 @@ from compiler.record.meaning import comparable
 
 _MOST_REFUSED = 4_000
 _LONGEST_SHOWN = 60
+_NUL = b"\\u0000"  # as JSON writes it
 
 _Key = tuple[Pointer, str]  # where a record is refused, and by which keyword
 
@@ -81,10 +82,8 @@ class Compatibility:
 
 def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) -> Compatibility:
     """Judge the step between two effective schemas; `known` are records to look among first, such as examples."""
-    documents = old.value, new.value
-    schemas = tuple(map(comparable, documents))
-    apart = Apart.of(*schemas)
-    before, after = (_Side(*both, apart) for both in zip(documents, schemas, strict=True))
+    apart = Apart.of(comparable(old), comparable(new))
+    before, after = _Side(old, apart), _Side(new, apart)
     changes = schema_changes(before.schema, after.schema)
     gone = optional_removed(changes)
     rest = [apart.rest(record) for record in known]
@@ -94,7 +93,7 @@ def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) ->
     return Compatibility(
         verdict=_verdict(proof, refused),
         proof=proof,
-        widens=_widens(_covers(before, after), admitted),
+        widens=Verdict.YES if admitted else _widens(_covers(before, after)),
         changes=changes,
         refused=refused,
         admitted=admitted,
@@ -105,17 +104,20 @@ def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) ->
 class _Side:
     """A schema as it is, and as it is compared; what is set apart is in neither the validator nor `schema`."""
 
-    document: Json
-    whole: Json
+    whole: JsonDocument
     apart: Apart
 
     @cached_property
+    def document(self) -> Json:
+        return self.whole.value
+
+    @cached_property
     def schema(self) -> Json:
-        return self.apart.without(self.whole)
+        return self.apart.without(comparable(self.whole))
 
     @cached_property
     def validator(self) -> jsonschema_rs.Draft202012Validator:
-        return jsonschema_rs.Draft202012Validator(self.apart.without(self.document), validate_formats=True)
+        return jsonschema_rs.Draft202012Validator(self.schema, validate_formats=True)
 
     @cached_property
     def canonical(self) -> jsonschema_rs.CanonicalSchema | None:
@@ -141,19 +143,17 @@ def _verdict(proof: Verdict, refused: Sequence[Sample]) -> Verdict:
     return Verdict.UNKNOWN if only_gone and proof is Verdict.UNKNOWN else Verdict.NO
 
 
-def _widens(covered: Verdict, admitted: Sequence[Sample]) -> Verdict:
-    if admitted or covered is Verdict.NO:
-        return Verdict.YES
-    return Verdict.NO if covered is Verdict.YES else Verdict.UNKNOWN
+def _widens(covered: Verdict) -> Verdict:
+    return {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}.get(covered, Verdict.UNKNOWN)
 
 
 def _samples(admits: _Side, refuses: _Side, known: Sequence[Json], gone: set[Pointer]) -> tuple[Sample, ...]:
     """One record for each place and keyword that refuses one: that with the fewest other errors, then the shortest."""
     best: dict[_Key, tuple[int, int]] = {}
     chosen: dict[_Key, Json] = {}
-    for record in _told_apart(admits, refuses, known):
+    for record, length in _told_apart(admits, refuses, known):
         keys = {_key(error) for error in refuses.validator.iter_errors(record)}
-        cost = len(keys), len(canonical(record))
+        cost = len(keys), length
         for key in keys:
             if key not in best or cost < best[key]:
                 best[key], chosen[key] = cost, record
@@ -161,19 +161,28 @@ def _samples(admits: _Side, refuses: _Side, known: Sequence[Json], gone: set[Poi
     return tuple({(sample.pointer, sample.why): sample for sample in found}.values())
 
 
-def _told_apart(admits: _Side, refuses: _Side, known: Sequence[Json]) -> Iterator[Json]:
-    left = _MOST_REFUSED
-    for record in candidates(admits.schema, refuses.schema, known):
-        if admits.validator.is_valid(record) and not refuses.validator.is_valid(record):
-            yield record
-            left -= 1
-            if not left:
-                return
+def _told_apart(admits: _Side, refuses: _Side, known: Sequence[Json]) -> Iterator[tuple[Json, int]]:
+    """Records, each once, that one side admits and the other refuses, with the length of their text.
+
+    Neither validator knows of U+0000 any more (`comparable`); the decoder refuses it, so such a record shows nothing.
+    """
+    met: set[bytes] = set()
+    by_property = admits.apart.by_property
+    tried = candidates(
+        admits.schema, refuses.schema, admits.validator.is_valid, known, by_property=by_property
+    )
+    for record in tried:
+        if refuses.validator.is_valid(record) or (text := canonical(record)) in met or _NUL in text:
+            continue
+        met.add(text)
+        yield record, len(text)
+        if len(met) == _MOST_REFUSED:
+            return
 
 
 def _sample(key: _Key, record: Json, refuses: _Side, gone: set[Pointer]) -> Sample:
     errors = list(refuses.validator.iter_errors(record))
-    finding = explain((error for error in errors if _key(error) == key), refuses.document)[0]
+    finding = explain((error for error in errors if _key(error) == key), refuses.document, fixes=False)[0]
     pointer = _generic(finding.pointer)
     only_gone = bool(gone) and gone.issuperset(_undeclared(errors))
     return Sample(JsonDocument.of(refuses.apart.completed(record)), pointer, finding.message, only_gone)

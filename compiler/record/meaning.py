@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from compiler.canonical import Json, JsonDocument
 from compiler.record.bundle import without_annotations
 from compiler.record.domain import JSON_DEFINITION, NO_NUL
@@ -9,15 +11,17 @@ from compiler.record.domain import JSON_DEFINITION, NO_NUL
 
 def same_meaning(old: JsonDocument, new: JsonDocument) -> bool:
     """Whether two effective schemas differ in annotations at most, and in what the platform says of any string."""
-    return old == new or comparable(old.value) == comparable(new.value)
+    return old == new or comparable(old) == comparable(new)
 
 
-def comparable(schema: Json) -> Json:
+@lru_cache(maxsize=16)  # a dataset's few schemas are asked about one after another, each several times
+def comparable(document: JsonDocument) -> Json:
     """The schema without annotations, and without what the decoder refuses before any schema is asked: U+0000.
 
     Left in, it would leave most questions open, since whether a format admits U+0000 cannot be proved.
+    The value is shared by all who ask; nobody may change it.
     """
-    schema = without_annotations(schema)
+    schema = without_annotations(document.value)
     if JSON_DEFINITION in schema.get("$defs", {}):
         schema["$defs"][JSON_DEFINITION] = {}
     match schema:
@@ -30,8 +34,11 @@ def comparable(schema: Json) -> Json:
 def _without_nul(domain: Json) -> Json:
     match domain:
         case dict():
-            kept = {key: value for key, value in domain.items() if (key, value) != ("pattern", NO_NUL)}
-            return {key: _without_nul(value) for key, value in kept.items()}
+            return {
+                key: _without_nul(value) if isinstance(value, dict | list) else value
+                for key, value in domain.items()
+                if key != "pattern" or value != NO_NUL
+            }
         case list():
             return [_without_nul(value) for value in domain]
         case _:

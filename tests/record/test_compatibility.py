@@ -350,3 +350,20 @@ def test_a_property_on_which_another_depends_is_not_set_apart():
     }
     found = judged(effective(old), effective({**old, **rule}))
     assert (found.verdict, found.refused[0].record.value["kind"]) == (NO, "b")
+
+
+def test_no_record_shown_holds_what_the_decoder_refuses():
+    old, new = (effective(closed(word={"enum": words})) for words in (["b\0", "bcd", "b\0c"], ["x\0"]))
+    found = compare(old, new)
+    assert [sample.record.value["word"] for sample in found.refused] == ["bcd"]
+    assert not found.admitted
+
+
+def test_a_property_that_was_not_known_is_shown_by_its_shortest_value():
+    options = {"word": {"enum": ["longest", "long", "longer"]}, "count": integer(minimum=100, maximum=200)}
+    found = compare(effective(closed()), effective(closed(**options)))
+    shown_now = [sample.record.value for sample in found.admitted]
+    assert [{name: value for name, value in record.items() if name != "at"} for record in shown_now] == [
+        {"count": 100},
+        {"word": "long"},
+    ]
