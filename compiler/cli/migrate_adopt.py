@@ -83,10 +83,10 @@ def _refuse(one: Chosen, left: tuple[str, ...]) -> NoReturn:
 def _write(one: Chosen, found: Adopted) -> None:
     proposal = propose_adopting(one.dataset, one.folder, one.chain, found.table)
     if not proposal.files:
-        click.echo(reported([proposal], "text", check=False), nl=False)
+        click.echo(reported(proposal, "text"), nl=False)
         raise SystemExit(FOUND_PROBLEMS)
     write(proposal)
-    click.echo(reported([proposal], "text", check=False), nl=False)
+    click.echo(reported(proposal, "text"), nl=False)
     click.echo(f"Write into {one.folder / MANIFEST}, then run `sluice plan {one.dataset.name}`:")
     for line in found.manifest:
         click.echo(f"  {line}")

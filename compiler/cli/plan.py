@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from compiler.cli.common import FOUND_PROBLEMS, project_root, stop
-from compiler.cli.plan_report import NO_SIZES, Sizes, reported
+from compiler.cli.plan_report import reported, together
 from compiler.cli.plan_shared import compiled, dataset_folders, problem_of
 from compiler.migrate.approve import ApproveError
 from compiler.migrate.chain import ChainError
 from compiler.migrate.planner import Change, Refused
-from compiler.migrate.propose import Proposal, approve, propose, write
+from compiler.migrate.propose import NewFile, Proposal, approve, propose, write_files
+from compiler.migrate.sizes import Size
 from compiler.pipeline import CompiledDataset, each_dataset
 from compiler.problems import Problem, errors
 
@@ -130,32 +132,69 @@ class _Asked:
 
 def _plan(root: Path, asked: _Asked) -> int:
     gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
-    results, found = each_dataset(root, dataset_folders(root, asked.names), _proposed)
-    proposals = [result for result in results if isinstance(result, Proposal)]
-    problems = (*found, *(one for result in results if not isinstance(result, Proposal) for one in result))
-    sizes = _sizes(root, proposals) if asked.sizes else NO_SIZES
-    if not asked.check:
-        for proposal in proposals:
-            write(proposal)
-    click.echo(reported(proposals, asked.form, check=asked.check, sizes=sizes), nl=False)
+    results, found = _results(root, asked)
+    planned = [result for result in results if isinstance(result, _Planned)]
+    problems = (*found, *(one for result in results if isinstance(result, tuple) for one in result))
+    for one in planned:
+        write_files(one.files)
+    click.echo(together((one.report for one in planned), asked.form), nl=False)
     if errors(problems):
         stop(problems)
-    refused = any(isinstance(proposal.plan, Refused) for proposal in proposals)
-    return FOUND_PROBLEMS if refused or (asked.check and any(p.files for p in proposals)) else 0
+    return FOUND_PROBLEMS if any(one.refused or (asked.check and one.incomplete) for one in planned) else 0
 
 
-def _sizes(root: Path, proposals: Iterable[Proposal]) -> Sizes:
+@dataclass(frozen=True)
+class _Planned:
+    """What is told of a proposal, and the files to write: none with `--check`, where they may yet be `incomplete`."""
+
+    report: str
+    files: tuple[NewFile, ...]
+    incomplete: bool
+    refused: bool
+
+
+_Result = _Planned | tuple[Problem, ...]
+
+
+def _results(root: Path, asked: _Asked) -> tuple[tuple[_Result, ...], tuple[Problem, ...]]:
+    """What each dataset came to, and the problems of the manifests."""
+    folders = dataset_folders(root, asked.names)
+    if not asked.sizes:  # other processes send what is told; whole proposals are large
+        return each_dataset(root, folders, partial(_planned, asked))
+    proposed, found = each_dataset(root, folders, _proposed)
+    return tuple(_with_sizes(root, asked, proposed)), found
+
+
+def _planned(asked: _Asked, compiled: CompiledDataset) -> _Result:
+    found = _proposed(compiled)
+    return _told(asked, found) if isinstance(found, Proposal) else found
+
+
+def _told(asked: _Asked, found: Proposal, size: Size | None = None) -> _Planned:
+    return _Planned(
+        reported(found, asked.form, check=asked.check, size=size),
+        () if asked.check else found.files,
+        incomplete=bool(found.files),
+        refused=isinstance(found.plan, Refused),
+    )
+
+
+def _with_sizes(
+    root: Path, asked: _Asked, results: Iterable[Proposal | tuple[Problem, ...]]
+) -> Iterator[_Result]:
+    """What is told where each table is looked at in the database."""
     from compiler.cli.database import connected
     from compiler.migrate.relations import relation_at
     from compiler.migrate.sizes import size
 
     with connected(root) as connection:
         connection.execute("SELECT pg_catalog.set_config('default_transaction_read_only', 'on', false)")
-        return {
-            one.dataset: size(connection, relation_at(one.plan.table))
-            for one in proposals
-            if isinstance(one.plan, Change)
-        }
+        for one in results:
+            if not isinstance(one, Proposal):
+                yield one
+                continue
+            live = size(connection, relation_at(one.plan.table)) if isinstance(one.plan, Change) else None
+            yield _told(asked, one, live)
 
 
 def _retake(root: Path, asked: _Asked) -> None:

@@ -8,7 +8,7 @@ import click
 
 from compiler.cli.common import FOUND_PROBLEMS, fail, stop
 from compiler.cli.git import GitError, commit_of, last_with, main_branch
-from compiler.cli.plan_report import reported
+from compiler.cli.plan_report import reported, together
 from compiler.cli.plan_shared import compiled, problem_of
 from compiler.migrate.chain import ChainError, version_folder
 from compiler.migrate.files import NAME
@@ -75,6 +75,6 @@ def _finish(one: CompiledDataset, found: Retaken, ref: str, form: str) -> None:
                 click.echo(f"{verb} {place}{f' as {ref} has it' if verb == 'restored' else ''}")
         for words in found.void:
             click.echo(f"the approval of {words} is void: no step has that SQL now")
-    click.echo(reported([found.proposal], form, check=False), nl=False)
+    click.echo(together([reported(found.proposal, form)], form), nl=False)
     if isinstance(found.proposal.plan, Refused):
         raise SystemExit(FOUND_PROBLEMS)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 from compiler.cli.markdown import fenced, plain
@@ -17,24 +16,27 @@ from compiler.migrate.planner import Change, Create, Nothing, Refused
 from compiler.migrate.propose import Proposal
 from compiler.migrate.sizes import Size, work
 
-Sizes = Mapping[str, Size]
-NO_SIZES: Sizes = MappingProxyType({})
 
+def reported(proposal: Proposal, form: str, *, check: bool = False, size: Size | None = None) -> str:
+    """A proposal as `text`, `markdown` or `json`; with `check` nothing was written. `size` is the live table's.
 
-def reported(proposals: Sequence[Proposal], form: str, *, check: bool, sizes: Sizes = NO_SIZES) -> str:
-    """The proposals as `text`, `markdown` or `json`; with `check` nothing was written. `sizes` are by dataset's name."""
+    What is printed is those of all proposals, `together`.
+    """
     match form:
         case "json":
-            return _as_json(proposals, sizes)
+            return json.dumps(_document(proposal, size), indent=2, ensure_ascii=False)
         case "markdown":
-            return "".join(_as_markdown(one, sizes.get(one.dataset)) for one in proposals)
+            return "".join(f"{line}\n" for line in _markdown(proposal, size))
         case _:
-            return _as_text(proposals, sizes, check=check)
+            return "".join(f"{line}\n" for line in _lines(proposal, size, check=check))
 
 
-def _as_text(proposals: Iterable[Proposal], sizes: Sizes, *, check: bool) -> str:
-    lines = (line for one in proposals for line in _lines(one, sizes.get(one.dataset), check=check))
-    return "".join(f"{line}\n" for line in lines)
+def together(reports: Iterable[str], form: str) -> str:
+    """What is printed of several proposals: `reports` are theirs; as `json` one list."""
+    if form != "json":
+        return "".join(reports)
+    items = [report.replace("\n", "\n  ") for report in reports]  # a string in JSON holds no line end
+    return "[\n  " + ",\n  ".join(items) + "\n]\n" if items else "[]\n"
 
 
 def _lines(proposal: Proposal, size: Size | None, *, check: bool) -> Iterable[str]:
@@ -75,11 +77,6 @@ def _to_approve(proposal: Proposal) -> Iterable[str]:
         for written in proposal.plan.files:
             for number, _ in written.file.migration.unapproved():
                 yield approving(proposal.dataset, written.file, number)
-
-
-def _as_json(proposals: Iterable[Proposal], sizes: Sizes) -> str:
-    documents = [_document(proposal, sizes.get(proposal.dataset)) for proposal in proposals]
-    return json.dumps(documents, indent=2, ensure_ascii=False) + "\n"
 
 
 def _document(proposal: Proposal, size: Size | None) -> dict[str, Any]:
@@ -124,10 +121,6 @@ def _migration(file: ChainFile, size: Size | None) -> dict[str, Any]:
         for step in file.migration.steps
     ]
     return {"file": file.name, "phase": str(file.migration.phase), "steps": steps}
-
-
-def _as_markdown(proposal: Proposal, size: Size | None) -> str:
-    return "".join(f"{line}\n" for line in _markdown(proposal, size))
 
 
 def _markdown(proposal: Proposal, size: Size | None) -> Iterator[str]:
