@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compiler.canonical import Json, canonical
-from compiler.record.candidates import plain, refers
+from compiler.record.candidates import plain
+from compiler.record.said import refers
 
 # With any other keyword in an object's schemas, one property may decide on another.
 _BY_PROPERTY = {"$defs", "$schema", "additionalProperties", "allOf", "properties", "required", "type"}

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
 from itertools import combinations, islice
-
-import jsonschema_rs
 
 from compiler.canonical import Json, canonical
 from compiler.record.matching import matching
+from compiler.record.said import Node, Place, once
 
 # One text of each format, and where a rule within the format is often added, one more.
 _FORMATS: dict[str, tuple[str, ...]] = {
@@ -51,96 +48,6 @@ _MOST_PAIRED = 20
 _UNDECLARED = "other"
 _MOST_NAMES = 12
 
-_ALL = ("allOf",)
-_ANY = ("allOf", "anyOf", "oneOf")
-_ONE = ("if", "then", "else", "not")
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A schema, with the definitions that its references lead to."""
-
-    schema: dict[str, Json] = field(repr=False)
-    definitions: dict[str, Json] = field(repr=False)
-
-    def below(self, schema: Json) -> Iterator[_Node]:
-        if isinstance(schema, dict):
-            yield _Node(schema, self.definitions)
-
-    def spread(self, lists: Sequence[str], singles: Sequence[str], depth: int = 0) -> Iterator[_Node]:
-        """The node, and what it refers to or combines of the same value."""
-        yield self
-        parts = [part for keyword in lists for part in self.schema.get(keyword, ())]
-        parts += [self.schema[keyword] for keyword in singles if keyword in self.schema]
-        parts += self.schema.get("dependentSchemas", {}).values() if singles else ()
-        if "$ref" in self.schema:
-            parts.append(self.definitions.get(self.schema["$ref"].removeprefix("#/$defs/")))
-        if depth < 2 * _DEEPEST:
-            for part in parts:
-                for node in self.below(part):
-                    yield from node.spread(lists, singles, depth + 1)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What is said of one value: by `must`, which has to admit it, and by `said`, all schemas that mention it."""
-
-    must: tuple[_Node, ...]
-    said: tuple[_Node, ...]
-
-    @classmethod
-    def of(cls, must: Iterable[_Node], said: Iterable[_Node]) -> _Place:
-        return cls(
-            tuple(one for node in must for one in node.spread(_ALL, ())),
-            tuple(one for node in said for one in node.spread(_ANY, _ONE)),
-        )
-
-    def property(self, name: str) -> _Place:
-        return _Place.of(_properties(self.must, name), _properties(self.said, name))
-
-    def item(self) -> _Place:
-        return _Place.of(_items(self.must), _items(self.said))
-
-    def stated(self, *keywords: str) -> list[Json]:
-        """What the schemas say under the keywords, each once."""
-        found = (node.schema[keyword] for node in self.said for keyword in keywords if keyword in node.schema)
-        return list({canonical(value): value for value in found}.values())
-
-    def may_be(self, kind: str) -> bool:
-        """Whether anything is said of the value, and `must` does not rule out the JSON type."""
-        types = (node.schema["type"] for node in self.must if "type" in node.schema)
-        return bool(self.said) and all(kind in ([one] if isinstance(one, str) else one) for one in types)
-
-    def forbids(self, name: str) -> bool:
-        """Whether `must` admits no object with the property."""
-        return any(
-            node.schema.get("additionalProperties") is False
-            and name not in node.schema.get("properties", {})
-            and not any(_fits(pattern, name) for pattern in node.schema.get("patternProperties", ()))
-            for node in self.must
-        )
-
-    def rejects(self, name: str) -> bool:
-        """Whether `must` admits no object with the property, and says nothing of its value."""
-        return self.forbids(name) and not any(_properties(self.must, name))
-
-    def admitted(self, values: Iterable[Json]) -> Iterator[Json]:
-        """Those values, each once, that `must` admits."""
-        if not self.must:
-            return _once(values)
-        return filter(self._validator.is_valid, _once(values))
-
-    @cached_property
-    def _validator(self) -> jsonschema_rs.Draft202012Validator:
-        schema: Json = {"allOf": [node.schema for node in self.must]}
-        if refers(schema):
-            schema["$defs"] = self.must[0].definitions
-        return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-
-    def admits(self, value: Json) -> bool:
-        """Whether `must` admits the value."""
-        return not self.must or self._validator.is_valid(value)
-
 
 def candidates(
     must: Json,
@@ -156,8 +63,8 @@ def candidates(
     property by itself, `by_property`, a property that `other` knows nothing of but that it may not be there is tried with
     few values: it is refused whatever they are.
     """
-    nodes = [_Node(schema, schema.get("$defs", {})) for schema in (must, other)]
-    place, refusing = _Place.of(nodes[:1], nodes), _Place.of(nodes[1:], ())
+    nodes = [Node(schema, schema.get("$defs", {})) for schema in (must, other)]
+    place, refusing = Place.of(nodes[:1], nodes), Place.of(nodes[1:], ())
     fields = _fields(place, 0)
     if by_property:
         fields = {name: _few(values) if refusing.rejects(name) else values for name, values in fields.items()}
@@ -166,16 +73,16 @@ def candidates(
 
 def plain(schema: Json) -> tuple[Json, ...]:
     """A plain value that the schema admits; empty where none was found."""
-    node = _Node(schema, schema.get("$defs", {}))
-    place = _Place.of((node,), (node,))
+    node = Node(schema, schema.get("$defs", {}))
+    place = Place.of((node,), (node,))
     return tuple(islice(place.admitted(_tried(place, 1)), 1))
 
 
-def _values(place: _Place, depth: int) -> list[Json]:
+def _values(place: Place, depth: int) -> list[Json]:
     return list(islice(place.admitted(_tried(place, depth)), _MOST_BELOW))
 
 
-def _tried(place: _Place, depth: int) -> Iterator[Json]:
+def _tried(place: Place, depth: int) -> Iterator[Json]:
     yield from place.stated("const")
     yield from _words(place.stated("enum"))
     yield from _strings(place)
@@ -192,12 +99,12 @@ def _words(enums: Sequence[list[Json]]) -> Iterator[Json]:
     """A word that most lists have, then all, those first that not every list has: there may be more than are tried."""
     counted = Counter(canonical(value) for values in enums for value in values)
     words = sorted(
-        _once(value for values in enums for value in values), key=lambda word: counted[canonical(word)]
+        once(value for values in enums for value in values), key=lambda word: counted[canonical(word)]
     )
     return iter([*words[-1:], *words])
 
 
-def _strings(place: _Place) -> Iterator[str]:
+def _strings(place: Place) -> Iterator[str]:
     lengths = [n for n in _around(place.stated("minLength", "maxLength")) if n <= _LONGEST]
     patterned = [text for pattern in place.stated("pattern") for text in matching(pattern, lengths)]
     yield from patterned
@@ -211,7 +118,7 @@ def _strings(place: _Place) -> Iterator[str]:
     yield from (text for texts in _FORMATS.values() for text in texts)
 
 
-def _numbers(place: _Place) -> Iterator[int | float]:
+def _numbers(place: Place) -> Iterator[int | float]:
     yield from _NUMBERS
     steps = [Decimal(str(step)) for step in place.stated("multipleOf")]
     for step in steps:
@@ -235,7 +142,7 @@ def _numerals(*numbers: Decimal) -> Iterator[int | float]:
             yield float(number)
 
 
-def _arrays(place: _Place, depth: int) -> Iterator[Json]:
+def _arrays(place: Place, depth: int) -> Iterator[Json]:
     if not place.stated("items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"):
         return
     items = _values(place.item(), depth + 1) or [None]
@@ -246,7 +153,7 @@ def _arrays(place: _Place, depth: int) -> Iterator[Json]:
         yield [items[0]] * min(count, _MOST_ITEMS)
 
 
-def _fields(place: _Place, depth: int) -> dict[str, list[Json]]:
+def _fields(place: Place, depth: int) -> dict[str, list[Json]]:
     """Values for each property that an object may have."""
     names = (name for name in _names(place) if not place.forbids(name))
     return {name: values for name in names if (values := _values(place.property(name), depth + 1))}
@@ -258,7 +165,7 @@ def _few(values: list[Json]) -> list[Json]:
 
 
 def _objects(
-    place: _Place,
+    place: Place,
     fields: dict[str, list[Json]],
     admits: Callable[[Json], bool],
     known: Sequence[Json] = (),
@@ -270,7 +177,7 @@ def _objects(
     more = {name: values[0] for name, values in fields.items() if name in asked}
     declared = set(_declared(place))
     most = {name: values[0] for name, values in fields.items() if name in declared}
-    bases = list(filter(admits, _once([least, more, most, *known])))
+    bases = list(filter(admits, once([least, more, most, *known])))
     yield from bases
     for base in bases or [least, most]:
         yield from _varied(base, fields)
@@ -290,7 +197,7 @@ def _paired(base: Json, fields: dict[str, list[Json]]) -> Iterator[Json]:
         yield {**base, first: fields[first][0], second: fields[second][0]}
 
 
-def _names(place: _Place) -> Iterator[str]:
+def _names(place: Place) -> Iterator[str]:
     required = (name for names in place.stated("required") for name in names)
     depending = (name for names in place.stated("dependentRequired", "dependentSchemas") for name in names)
     yield from dict.fromkeys(
@@ -298,54 +205,19 @@ def _names(place: _Place) -> Iterator[str]:
     )
 
 
-def _declared(place: _Place) -> Iterator[str]:
+def _declared(place: Place) -> Iterator[str]:
     return (name for node in place.said for name in node.schema.get("properties", {}))
 
 
-def _free_names(place: _Place) -> Iterator[str]:
+def _free_names(place: Place) -> Iterator[str]:
     """Names of properties that no schema spells out, where one says what such names look like."""
     for patterns in place.stated("patternProperties"):
         yield from (name for pattern in patterns for name in matching(pattern)[:2])
     rules = [node for one in place.said for node in one.below(one.schema.get("propertyNames"))]
     if rules:
-        yield from list(_strings(_Place.of((), rules)))[:_MOST_NAMES]
+        yield from list(_strings(Place.of((), rules)))[:_MOST_NAMES]
         yield from _TEXTS[:_MOST_NAMES]
-
-
-def _properties(nodes: Iterable[_Node], name: str) -> Iterator[_Node]:
-    for node in nodes:
-        declared = node.schema.get("properties", {})
-        patterns = node.schema.get("patternProperties", {})
-        found = [declared[name]] if name in declared else []
-        found += [schema for pattern, schema in patterns.items() if _fits(pattern, name)]
-        for schema in found or [node.schema.get("additionalProperties")]:
-            yield from node.below(schema)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    validator = jsonschema_rs.Draft202012Validator({"pattern": pattern})
-    return validator.is_valid(name)
-
-
-def _items(nodes: Iterable[_Node]) -> Iterator[_Node]:
-    for node in nodes:
-        for schema in (*node.schema.get("prefixItems", ())[:1], node.schema.get("items")):
-            yield from node.below(schema)
 
 
 def _around(limits: Iterable[Json]) -> list[int]:
     return sorted({n for limit in limits for n in (int(limit) - 1, int(limit), int(limit) + 1) if n >= 0})
-
-
-def refers(schema: Json) -> bool:
-    """Whether the schema may hold a reference; only then do definitions matter to it."""
-    return b'"$ref"' in canonical(schema)
-
-
-def _once(values: Iterable[Json]) -> Iterator[Json]:
-    met: set[str | bytes] = set()
-    for value in values:
-        text = value if isinstance(value, str) else canonical(value)
-        if text not in met:
-            met.add(text)
-            yield value
