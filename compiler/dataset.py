@@ -11,7 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from compiler.canonical import JsonDocument
-from compiler.operation import Alarms, Buffer, Sink
+from compiler.operation import Alarms, Buffer, Sink, Tombstone
 
 # --- column types: the closed set that a first release can store and prove -----------------------------------------
 
@@ -289,6 +289,7 @@ class Dataset:
 
     `record` is the bundled record schema in 2020-12 form; `record_sha256` is its hash without annotations (the
     messages' `schema` hash). `effective` is the one schema that the sink admits by: `allOf [record, domain]`.
+    With a `tombstone` it is sealed: `producers` is empty, and nothing protects its resources from being deleted.
     `unmanaged` names what others manage on the table, as "index:mine".
     `record_columns` are in the manifest's order of properties, platform columns after them in theirs.
     """
@@ -317,6 +318,7 @@ class Dataset:
     compatible_because: str | None
     narrowings: tuple[Narrowing, ...]
     unmanaged: tuple[str, ...] = ()
+    tombstone: Tombstone | None = None
 
     def column(self, name: str) -> Column:
         """The declared column of that name. Raises KeyError."""

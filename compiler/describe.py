@@ -42,6 +42,7 @@ def describe(dataset: Dataset, analysis: Analysis) -> dict[str, Json]:
         "description": dataset.description,
         "classification": str(dataset.classification),
         "table": _table(dataset, analysis),
+        **({"sealed": asdict(dataset.tombstone)} if dataset.tombstone else {}),
         "producers": list(dataset.producers),
         "readers": list(dataset.readers),
         "buffer": {

@@ -6,6 +6,7 @@ Call it for a manifest that passed every rule; nothing is decided here that a ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from compiler.canonical import Json
@@ -29,7 +30,7 @@ from compiler.dataset import (
 )
 from compiler.defaults import complete
 from compiler.manifest import RawManifest
-from compiler.operation import Alarms, Buffer, BufferFormat, Sink
+from compiler.operation import Alarms, Buffer, BufferFormat, Sink, Tombstone
 from compiler.record import analyse
 
 # A dataset's id is uuid5 of its name in this namespace, unless the manifest gives one.
@@ -68,6 +69,11 @@ def lower(manifest: RawManifest) -> Dataset:
         narrowings=analysis.narrowings,
         unmanaged=tuple(sorted(set(table["unmanaged"]))),
     )
+
+
+def sealed(dataset: Dataset, tombstone: Tombstone | None) -> Dataset:
+    """The dataset as its tombstone leaves it: nobody sends to it any more."""
+    return dataset if tombstone is None else replace(dataset, producers=(), tombstone=tombstone)
 
 
 def dataset_uuid(value: Mapping[str, Json]) -> UUID:

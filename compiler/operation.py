@@ -1,4 +1,4 @@
-"""How a dataset is run: its buffer, the sinks that write it, and when somebody is told."""
+"""How a dataset is run, and how it ends: its buffer, the sinks that write it, when somebody is told, its tombstone."""
 
 from __future__ import annotations
 
@@ -46,3 +46,32 @@ class Alarms:
     in_flight: bool = False
     tasks_below_minimum: bool = False
     publish_failures: bool = False
+
+
+class Fate(StrEnum):
+    """What becomes of a removed dataset's table."""
+
+    KEEP = "keep"
+    EXPORT = "export"
+    DROP = "drop"
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """`TOMBSTONE.json`: the dataset is being removed. `date` is an ISO 8601 day; `exported_to` says where the rows are."""
+
+    who: str
+    why: str
+    date: str
+    data: Fate
+    exported_to: str | None = None
+
+    @property
+    def drops(self) -> bool:
+        """Whether the table is dropped when the folder goes."""
+        return self.data is Fate.DROP or self.is_exported
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether the rows were to be exported, and are."""
+        return self.data is Fate.EXPORT and self.exported_to is not None

@@ -20,12 +20,14 @@ from typing import TypeVar
 
 from compiler.dataset import Dataset
 from compiler.examples import example_problems
-from compiler.lower import lower
+from compiler.lower import lower, sealed
 from compiler.manifest import Loaded, RawManifest, load, read
+from compiler.manifest.tombstone import read_tombstone
 from compiler.migrate.chain import chain_findings
 from compiler.problems import Finding, Problem, ProblemsError, errors, ordered
 from compiler.rules import CROSS_RULES, meaning_findings
 from compiler.spread import spread
+from compiler.stack.assignment import assignment_problems
 
 DATASETS = "datasets"
 MANIFEST = "dataset.json"
@@ -73,13 +75,21 @@ def compile_datasets(root: Path, paths: Sequence[Path] = ()) -> Compilation:
 
 def check_datasets(root: Path, paths: Sequence[Path] = ()) -> Compilation:
     """As compile_datasets, and prove the examples and the migration chains too."""
-    return _compilation([_compile(path, prove=True) for path in manifest_files(root, paths)])
+    found = _compilation([_compile(path, prove=True) for path in manifest_files(root, paths)])
+    return Compilation(found.datasets, ordered([*found.problems, *_assignments(root, paths)]))
 
 
 def check_problems(root: Path, paths: Sequence[Path] = ()) -> Checked:
     """What check_datasets finds, by several processes where there are many manifests; no dataset is kept."""
     outcomes = spread(_check, tuple(manifest_files(root, paths)))
-    return Checked(len(outcomes), ordered([*_shared_problems(outcomes), *_problems(outcomes)]))
+    found = [*_shared_problems(outcomes), *_problems(outcomes), *_assignments(root, paths)]
+    return Checked(len(outcomes), ordered(found))
+
+
+def _assignments(root: Path, paths: Sequence[Path]) -> Iterator[Problem]:
+    """What is wrong with the stacks' assignments; asked of a whole project only."""
+    if not paths:
+        yield from assignment_problems(root, [path.parent for path in manifest_files(root)])
 
 
 def each_dataset(
@@ -150,7 +160,10 @@ def _compile(path: Path, *, prove: bool) -> _Outcome:
     problems = tuple(_own_problems(loaded))
     if not loaded.manifest or errors(problems):
         return _Outcome(path, problems, loaded.manifest, None)
-    dataset = CompiledDataset(lower(loaded.manifest), loaded.manifest.folder)
+    tombstone, wrong = read_tombstone(path.parent)
+    if wrong:
+        return _Outcome(path, (*problems, *wrong), loaded.manifest, None)
+    dataset = CompiledDataset(sealed(lower(loaded.manifest), tombstone), loaded.manifest.folder)
     if prove:
         problems += tuple(_proof_problems(dataset, loaded))
     return _Outcome(path, problems, loaded.manifest, dataset)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from compiler.cli.common import FOUND_PROBLEMS, project_root
+from compiler.cli.common import FOUND_PROBLEMS, fail, project_root
 from compiler.pipeline import check_problems
 from compiler.problems import Problem, errors, ordered
 from compiler.report import as_github, as_json, as_markdown, summary, write_text
@@ -34,12 +34,19 @@ from compiler.report import as_github, as_json, as_markdown, summary, write_text
     metavar="STACK",
     help="Also run the program for that stack, without an engine, and check the resources that it declares.",
 )
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Also compare with a commit, such as origin/main: no dataset may be gone that was not sealed before, no version "
+    "go backwards.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
     paths: tuple[Path, ...],
     shadow: bool,  # noqa: FBT001 - click's
     stack: str | None,
+    base: str | None,
     form: str,
 ) -> None:
     """Check manifests, their examples and their migrations.
@@ -62,6 +69,8 @@ def command(
     checked = check_problems(root, paths)
     gc.freeze()  # nor is it worth looking for them once more at exit
     problems, count = checked.problems, checked.manifests
+    if base is not None:
+        problems = ordered([*problems, *_since(project_root(ctx), base)])
     if shadow and not errors(problems):
         problems = ordered([*problems, *_on_a_shadow(root, paths)])
     if stack and not errors(problems):
@@ -82,6 +91,16 @@ def _print(problems: tuple[Problem, ...], count: int, form: str) -> None:
         case _:
             write_text(problems, sys.stderr)
             click.echo(summary(problems, count))
+
+
+def _since(root: Path, base: str) -> tuple[Problem, ...]:
+    from compiler.cli.check_base import base_problems  # git is asked only where a commit was named
+    from compiler.cli.git import GitError
+
+    try:
+        return base_problems(root, base)
+    except GitError as error:
+        fail(str(error))
 
 
 def _on_a_shadow(root: Path, paths: tuple[Path, ...]) -> tuple[Problem, ...]:

@@ -64,6 +64,31 @@ def last_with(folder: Path, version: int, number: int) -> str:
     )
 
 
+def require_commit(folder: Path, ref: str) -> None:
+    """Raises GitError where git knows no such commit, or there is no git."""
+    if not _has(folder, f"{ref}^{{commit}}"):
+        raise GitError(f"git knows no commit {ref}. Fetch it (git fetch --depth is short), or name another.")
+
+
+def names_of(folder: Path, ref: str, *places: str) -> list[str]:
+    """The paths of a commit's files below the places, from `folder`. Raises GitError."""
+    listed = _git(folder, "ls-tree", "-r", "--name-only", "-z", ref, "--", *places).decode().split("\0")
+    return [path for path in listed if path]
+
+
+def changed_since(folder: Path, ref: str) -> list[str]:
+    """The paths, from `folder`, of what differs from the commit here and now, what git does not follow yet included."""
+    differing = _git(folder, "diff", "--name-only", "--relative", "--no-renames", "-z", ref, "--", ".")
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+    return sorted({path for path in (differing + new).decode().split("\0") if path})
+
+
+def content_of(folder: Path, ref: str, path: str) -> bytes | None:
+    """A file of a commit; None where the commit does not have it. Raises GitError."""
+    name = f"{ref}:./{path}"
+    return _git(folder, "show", name) if _has(folder, name) else None
+
+
 def _in_head(folder: Path, version: int, number: int) -> bool:
     listed = _git(folder, "ls-tree", "--name-only", "-z", "HEAD", "--", f"migrations/v{version}/").decode()
     return any(Path(path).name.startswith(f"{number:04d}_") for path in listed.split("\0"))

@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": ("compiler.cli.migrate", "Apply migrations to a database, or show where it stands."),
     "plan": ("compiler.cli.plan", "Write the migrations that a changed manifest needs."),
     "publish": ("compiler.cli.publish", "Send a file of records to a dataset's buffer."),
+    "stacks": ("compiler.cli.stacks", "Say which stack deploys which dataset, and which a change touches."),
     "status": ("compiler.cli.status", "Show which plan the running sinks have."),
     "show": ("compiler.cli.show", "Show a dataset with every default, type and limit."),
 }

@@ -129,9 +129,13 @@ def _dataset(root: Path, name: str) -> Dataset:
         known = [path.name for path in (root / DATASETS).iterdir() if path.is_dir()]
         fail(f'there is no dataset "{name}".', did_you_mean(name, known) or "See sluice check.")
     try:
-        return compile_datasets(root, (folder,)).require()[0].dataset
+        dataset = compile_datasets(root, (folder,)).require()[0].dataset
     except ProblemsError as error:
         stop(error.problems)
+    if dataset.tombstone is not None:
+        stone = dataset.tombstone
+        fail(f"{name} is sealed since {stone.date} by {stone.who}, and takes no more records: {stone.why}")
+    return dataset
 
 
 def _destination(

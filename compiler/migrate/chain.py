@@ -127,7 +127,8 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
     members = [member for name in migrations if (member := _file(f"{place}/{name}", name, dataset, findings))]
     if not findings:  # a file that cannot be read is the cause of every gap after it
         findings += _order(members, dataset, version, place)
-    table = _table(place, findings, expected if _ends_in(members, expected) else None)
+    ends = bool(expected and members) and members[-1].migration.after == expected.fingerprint
+    table = _table(place, findings, expected if ends else None)
     if findings or table is None:
         return _Found(None, fork_findings(dataset, place, names, members) or tuple(findings))
     chain = Chain(dataset, version, tuple(members), table)
@@ -218,10 +219,6 @@ def _order(members: list[ChainFile], dataset: str, version: int, place: Path) ->
             message = f"It starts from {found.before}; the one before it ends in {before}."
             yield _error(path, "chain-order", message, _RESTORE)
         expected, before, previous = found.number + 1, found.after, member.sha256
-
-
-def _ends_in(members: list[ChainFile], table: Table | None) -> bool:
-    return table is not None and bool(members) and members[-1].migration.after == table.fingerprint
 
 
 def _table(place: Path, findings: list[Finding], expected: Table | None) -> Table | None:

@@ -10,6 +10,7 @@ from compiler.canonical import Json, JsonDocument
 from compiler.dataset import Dataset
 from compiler.problems import Problem, ProblemsError, errors, ordered
 from compiler.stack import overrides, rules, service_rules, shape
+from compiler.stack.assignment import read_assignment
 from compiler.stack.config import Database, Network, Principal, StackConfig
 from compiler.stack.source import Source, read
 
@@ -54,8 +55,14 @@ def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> Loade
     name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
     values = {key: value for key, value in source.values.items() if not key.startswith("pulumi:")}
     findings = tuple(shape.shape_findings(values))
+    assigned, wrong = read_assignment(path.parent, str(values.get("assignment", name)))
+    if wrong:
+        return LoadedStack(source, None, ordered([*wrong, *map(source.problem, findings)]))
+    findings += tuple(rules.assignment_findings(name, values, assigned))
     if not findings:
         complete = _with_defaults(values)
+        if assigned is not None:
+            complete["datasets"] = list(assigned.datasets)
         findings = (
             *rules.stack_findings(name, complete),
             *service_rules.stack_findings(name, complete),

@@ -9,6 +9,7 @@ from compiler import names
 from compiler.canonical import Json
 from compiler.dataset import Dataset
 from compiler.problems import Finding
+from compiler.stack.assignment import FOLDER, Assignment
 from compiler.stack.config import EMBEDDED, EVERYONE, StackConfig
 from compiler.suggest import fix_for, quoted
 
@@ -19,6 +20,23 @@ def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     for who, entry in values["principals"].items():
         yield from _everyone(name, who)
         yield from _placeholders(who, entry)
+
+
+def assignment_findings(
+    name: str, values: Mapping[str, Json], assigned: Assignment | None
+) -> Iterator[Finding]:
+    """What a stack deploys is said once: by its assignment, or by patterns."""
+    if assigned is not None and "datasets" in values:
+        message = f"{FOLDER}/{assigned.stack}.json says which datasets this stack deploys."
+        yield Finding(("datasets",), "stack-assigned-twice", message, "Remove the key, or the file.")
+    elif assigned is None and "assignment" in values:
+        message = f"there is no {FOLDER}/{values['assignment']}.json."
+        yield Finding(
+            ("assignment",), "stack-unassigned", message, "Run `sluice stacks assign`, or mend the name."
+        )
+    elif assigned is None and "datasets" not in values:
+        fix = f"Write {FOLDER}/{name}.json (`sluice stacks assign`), or add it: shell patterns over dataset names."
+        yield Finding((), "stack-missing-key", '"sluice:datasets" is missing.', fix)
 
 
 def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Finding]:

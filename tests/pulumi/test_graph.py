@@ -204,6 +204,38 @@ def test_what_holds_data_is_protected_unless_the_stack_says_no(project, graph):
     assert all(one.retain for one in protected.resources if one.protect)
 
 
+def test_a_sealed_dataset_takes_nothing_more_and_may_be_deleted_while_its_sink_drains(project, graph):
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace("sluice:protect: false", "sluice:protect: true"))
+    tombstone = {"who": "me", "why": "Nobody reads it.", "date": "2026-03-14", "data": "drop"}
+    (project.folder / "datasets/alert_events/TOMBSTONE.json").write_text(json.dumps(tombstone))
+    sealed = project.record()
+    assert "alert_events" in sealed.exports["datasets"]
+    senders = [one.inputs["policy"] for one in sealed.of_type("aws:iam/policy:Policy")]
+    assert senders
+    assert not any("alert-events" in policy or "alert_events" in policy for policy in senders)
+    kept = [one for one in sealed.resources if one.type in (QUEUE, TABLE)]
+    ours = [one for one in kept if one.name.startswith("alert_events")]
+    assert len(ours) == 3
+    assert not any(one.protect or one.retain for one in ours)
+    assert all(one.protect for one in kept if one not in ours)
+    assert sealed.one(TABLE, "alert_events-table").inputs["drops"] is True
+    assert sealed.one("aws:iam/role:Role", "alert_events-sink"), "it drains the buffer"
+
+
+def test_a_stack_deploys_what_is_assigned_to_it(project):
+    path = project.folder / "Pulumi.embedded.yaml"
+    path.write_text(path.read_text().replace('  sluice:datasets: ["*"]\n', "  sluice:assignment: risk\n"))
+    (project.folder / "stacks").mkdir()
+    for name, datasets in {
+        "risk": ["alert_events"],
+        "rest": ["integrity_signals", "monitoring_events"],
+    }.items():
+        text = json.dumps({"owner": "risk-platform", "datasets": datasets})
+        (project.folder / f"stacks/{name}.json").write_text(text)
+    assert sorted(project.record().exports["datasets"]) == ["alert_events"]
+
+
 def test_a_producer_has_one_policy_on_its_role_over_all_its_datasets(project):
     for name in DATASETS:
         project.manifest(name, lambda manifest: manifest.update(producers=["jobs"]))

@@ -202,6 +202,22 @@ def test_deleting_retains_the_rows(prepared, table, planned):
     assert prepared.execute("SELECT count(*) FROM datasets.alert_events").fetchone() == (0,)
 
 
+def test_deleting_drops_the_rows_where_the_tombstone_said_so(prepared, table, planned, fresh_database):
+    table.up({**planned(alert_events()), "drops": True})
+    prepared.execute("CREATE VIEW public.mine AS SELECT org_id FROM datasets.alert_events")
+    with pytest.raises(ConnectError, match=r"other objects depend on it.*Nothing that was not finished"):
+        table.provider.delete(table.id, table.outputs)
+    assert prepared.execute("SELECT count(*) FROM datasets.alert_events").fetchone() == (0,)
+    prepared.execute("DROP VIEW public.mine")
+    table.provider.delete(table.id, table.outputs)
+    gone = prepared.execute(
+        "SELECT to_regclass('datasets.alert_events_v1'), to_regclass('datasets.alert_events')"
+    )
+    assert gone.fetchone() == (None, None)
+    assert prepared.execute("SELECT count(*) FROM sluice.datasets").fetchone() == (0,)
+    table.provider.delete(table.id, table.outputs)  # a run that was cut off after it may come again
+
+
 def test_files_that_changed_after_the_program_looked_are_not_run(prepared, table, planned):
     props = {**planned(alert_events()), "chain": "sha256:" + "0" * 64}
     [failure] = table.provider.check({}, props).failures

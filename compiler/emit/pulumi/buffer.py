@@ -94,7 +94,7 @@ def _queue(
         visibility_timeout_seconds=dataset.buffer.visibility_timeout_seconds,
         sqs_managed_sse_enabled=True,
         tags=deployment.tags(dataset),
-        opts=deployment.kept(here),
+        opts=deployment.kept(here, dataset),
     )
 
 

@@ -62,7 +62,7 @@ class BufferedDataset(pulumi.ComponentResource):
         here = ResourceOptions(parent=self)
 
         roles = roles_of(dataset, deployment, foundation.control, here)
-        kept = deployment.kept(here)
+        kept = deployment.kept(here, dataset)
         migrated = DatasetTable(f"{dataset.name}-table", unit.expand, after(kept, roles.writer))
         granted = grants_of(dataset, table, roles, deployment, after(here, migrated))
         login = SinkLogin(

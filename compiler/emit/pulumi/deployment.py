@@ -50,9 +50,12 @@ class Deployment:
             "sluice:classification": str(dataset.classification),
         }
 
-    def kept(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """The options of a resource that holds data: protected, and retained should it leave the stack all the same."""
-        protect = self.stack.protect
+    def kept(self, options: pulumi.ResourceOptions, dataset: Dataset | None = None) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected, and retained should it leave the stack all the same.
+
+        A sealed dataset's may go: what becomes of its rows is its table's business.
+        """
+        protect = self.stack.protect and (dataset is None or dataset.tombstone is None)
         return pulumi.ResourceOptions.merge(
             options, pulumi.ResourceOptions(protect=protect, retain_on_delete=protect)
         )

@@ -80,8 +80,9 @@ def _unit(stack: StackConfig, root: Path, dataset: Dataset, folder: Path) -> Com
         folder=folder.resolve().relative_to(root.resolve()).as_posix(),
         chain=chain.expanded[-1].sha256,
         writer_role=names.writer_role(stack.prefix, dataset.name),
+        drops=dataset.tombstone is not None and dataset.tombstone.drops,
     )
-    contract = replace(target, chain=chain.files[-1].sha256, phase=Phase.CONTRACT)
+    contract = replace(target, chain=chain.files[-1].sha256, phase=Phase.CONTRACT, drops=False)
     return CompiledUnit(running, target, contract, plan)
 
 

@@ -35,6 +35,7 @@ from compiler.migrate import session
 from compiler.migrate.apply import apply_chain, status_in
 from compiler.migrate.chain import ChainError, read_chain
 from compiler.migrate.control import ControlFile, apply_control, control_files, missing
+from compiler.migrate.drop import drop_dataset
 from compiler.migrate.errors import HeldBackError
 from compiler.migrate.model import Chain, ChainFile, Hazard, Phase
 from compiler.migrate.patience import Patience
@@ -54,7 +55,8 @@ class TableTarget:
 
     `folder` is the dataset's, relative to the project's root, where program and providers run; `chain` the hash of the
     last committed migration file of the phase, which through `previous` stands for all before it. `expand` is what runs
-    before the new sinks; `contract` is the whole chain, whose last files wait for the old sinks to be gone.
+    before the new sinks; `contract` is the whole chain, whose last files wait for the old sinks to be gone. `drops`: the
+    dataset's tombstone says that the table goes with the folder.
     """
 
     dataset: str
@@ -64,6 +66,7 @@ class TableTarget:
     chain: str
     writer_role: str
     phase: Phase = Phase.EXPAND
+    drops: bool = False
 
     def files(self, chain: Chain) -> tuple[ChainFile, ...]:
         """The chain's files up to the phase's end."""
@@ -153,7 +156,7 @@ class DatasetTableProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Changed where the chain, the version or what is registered with it is another, or a refresh saw drift."""
-        keys = ("version", "chain", "owner", "writer_role")
+        keys = ("version", "chain", "owner", "writer_role", "drops")
         return DiffResult(changes=_differ(keys, _olds, _news) or bool(_olds.get("drift")))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -190,7 +193,9 @@ class DatasetTableProvider(ResourceProvider):
         return UpdateResult(self._apply(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Retain the table and its rows."""
+        """Retain the table and its rows, unless the tombstone that was applied last said that they go."""
+        if _props.get("drops"):
+            drop_dataset(self._admin.conninfo(), str(_props["dataset"]))
 
     def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
         target = _target(props)
@@ -290,8 +295,9 @@ def _planned(end: str, waiting: Sequence[ChainFile]) -> dict[str, Any]:
 
 def _target(props: Mapping[str, Any]) -> TableTarget:
     """The target in a resource's properties; the wire's numbers are floats."""
-    fields = {name: props[name] for name in TableTarget.__dataclass_fields__}
-    return TableTarget(**{**fields, "version": int(fields["version"]), "phase": Phase(fields["phase"])})
+    fields = {name: props[name] for name in TableTarget.__dataclass_fields__ if name in props}
+    phase = Phase(fields.get("phase", Phase.EXPAND))
+    return TableTarget(**{**fields, "version": int(fields["version"]), "phase": phase})
 
 
 def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:
@@ -303,4 +309,4 @@ def _hash(files: Iterable[ControlFile]) -> str:
 
 
 def _differ(keys: Iterable[str], olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
-    return any(olds.get(key) != news[key] for key in keys)
+    return any((olds.get(key) or None) != (news.get(key) or None) for key in keys)
