@@ -2,7 +2,7 @@
 
 docs/manifest.md is templates/manifest.md and every field of the manifest's JSON Schema; docs/design.md is
 templates/design.md and the first line of every module's docstring; docs/sink.md is templates/sink.md and the tables of
-tools/sink_page.py.
+tools/sink_page.py; docs/stack-configuration.md is templates/stack.md and the tables of tools/stack_page.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from compiler.canonical import Json
 from compiler.defaults import manifest_schema, resolve
-from tools import sink_page
+from tools import sink_page, stack_page
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("compiler", "sink_runtime", "dev")
@@ -38,6 +38,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "manifest.md": _template("manifest") + "".join(_fields(*one) for one in SECTIONS),
         ROOT / "docs" / "design.md": _template("design") + "".join(map(_modules, PACKAGES)),
         ROOT / "docs" / "sink.md": sink_page.page(),
+        ROOT / "docs" / "stack-configuration.md": stack_page.page(),
     }
 
 

@@ -127,7 +127,7 @@ def _read(folder: Path, dataset: str, version: int, expected: Table | None = Non
     members = [member for name in migrations if (member := _file(f"{place}/{name}", name, dataset, findings))]
     if not findings:  # a file that cannot be read is the cause of every gap after it
         findings += _order(members, dataset, version, place)
-    ends = bool(expected and members) and members[-1].migration.after == expected.fingerprint
+    ends = expected is not None and [one.migration.after for one in members[-1:]] == [expected.fingerprint]
     table = _table(place, findings, expected if ends else None)
     if findings or table is None:
         return _Found(None, fork_findings(dataset, place, names, members) or tuple(findings))

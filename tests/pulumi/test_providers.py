@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,15 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 
 from compiler import names
 from compiler.dataset import Dataset
-from compiler.emit.pulumi import login_provider
+from compiler.emit.pulumi import login_provider, table_provider
 from compiler.emit.pulumi.admin import AdminError
 from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
 from compiler.migrate.apply import apply_chain
 from compiler.migrate.chain import read_chain
 from compiler.migrate.control import control_files
-from compiler.migrate.errors import ConnectError, DriftError, TooLongError
-from compiler.migrate.propose import propose, write
+from compiler.migrate.errors import ConnectError, DriftError, HeldBackError, TooLongError
+from compiler.migrate.propose import approve, propose, write
 from compiler.migrate.sizes import Size
 from dev.emulator.state import EmulatorState
 from tests.support.datasets import alert_events
@@ -263,6 +264,41 @@ def test_a_preview_needs_no_administrator(configuration, planned, monkeypatch):
     monkeypatch.delenv(ADMIN)
     provider = configured(DatasetTableProvider, configuration)
     assert provider.check({}, planned(alert_events())).failures == []
+
+
+def test_what_old_sinks_need_is_removed_once_they_are_gone(
+    table, planned, prepared, configuration, monkeypatch
+):
+    old = alert_events()
+    table.up(planned(old))
+    dataset = alert_events(columns=old.columns[:-1])
+    props, folder = planned(dataset), Path("datasets/alert_events")
+    approve(dataset, folder, [(3, 1)], "Nobody reads it.")
+    chain = read_chain(folder, dataset.name, dataset.version)
+    assert chain is not None
+    assert len(chain.expanded) < len(chain.files)
+    after = {**props, "chain": chain.files[-1].sha256, "phase": "contract"}
+    monkeypatch.setattr(table_provider, "RELEASE_ASK_SECONDS", 0.05)
+    monkeypatch.setattr(table_provider, "RELEASE_SECONDS", 0.1)
+    sink = "INSERT INTO sluice.sink_instances (dataset, instance, plan_sha256, version) VALUES (%s, 'old:1', 'sha256:0', 1)"
+    prepared.execute(sink, [dataset.name])
+    assert table.up({**props, "chain": chain.expanded[-1].sha256}) == "update"
+    with pytest.raises(HeldBackError, match="old:1"):
+        Engine(configured(DatasetTableProvider, configuration)).up(after)
+
+    def ends() -> None:
+        prepared.execute("UPDATE sluice.sink_instances SET last_seen = '-infinity'")
+
+    monkeypatch.setattr(table_provider, "RELEASE_SECONDS", 60)
+    timer = threading.Timer(0.3, ends)
+    timer.start()
+    contract = Engine(configured(DatasetTableProvider, configuration))
+    assert contract.up(after) == "create"
+    timer.join()
+    assert "DROP COLUMN" in "".join(contract.inputs["statements"])
+    columns = prepared.execute("SELECT * FROM datasets.alert_events").description or ()
+    assert "sender" not in {column.name for column in columns}
+    assert contract.up(after) == "same"
 
 
 # --- what a refresh sees ---------------------------------------------------------------------------------------------
