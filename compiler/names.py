@@ -15,6 +15,7 @@ SQS_LIMIT = 80
 OWNER_ROLE = "sluice_owner"
 SINK_GROUP_ROLE = "sluice_sink"
 OPERATOR_GROUP_ROLE = "sluice_operator"
+RDS_IAM_ROLE = "rds_iam"  # of RDS: its members log in with tokens, and with nothing else
 GROUP_ROLES = (SINK_GROUP_ROLE, OPERATOR_GROUP_ROLE)
 CONTROL_SCHEMA = "sluice"
 DATASETS_SCHEMA = "datasets"

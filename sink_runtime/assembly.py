@@ -14,6 +14,7 @@ from sink_runtime.deadletters import DeadLetters
 from sink_runtime.deleter import CALLS, Deleter
 from sink_runtime.events import Publisher
 from sink_runtime.heartbeat import Heartbeat
+from sink_runtime.login import login_of
 from sink_runtime.receiver import RECEIVES, Receiver
 from sink_runtime.rejects import Rejects
 from sink_runtime.session import Session
@@ -76,8 +77,7 @@ class _Assembly:
         return Publisher(self._aws, topic, self._database(), self._settings.environment, self._shared)
 
     def _database(self) -> Database:
-        secret_arn = self._settings.database_secret_arn
-        return Database(self._settings, self._plan, lambda: self._aws.secret(secret_arn))
+        return Database(self._settings, self._plan, login_of(self._settings, self._aws))
 
     def _buffer(self) -> SqsQueue:
         return self._queue(self._settings.buffer_url, "buffer")

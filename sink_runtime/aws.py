@@ -15,7 +15,10 @@ from typing import Any
 
 import botocore
 import botocore.session
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -24,6 +27,8 @@ from sink_runtime.settings import Settings
 from sink_runtime.wire import Credentials, Wire
 
 CONNECT_SECONDS = 3
+RDS_SERVICE = "rds-db"
+TOKEN_SECONDS = 900  # RDS takes none that is older
 READ_SECONDS = 10
 
 # What a call may fail with. ResponseParserError: something between here and the service answered in its place.
@@ -80,6 +85,15 @@ class Aws:
         """A connection for the calls to one queue; `endpoint` finds the service's address in the queue's URL."""
         address = self._endpoint_url or endpoint(queue_url)
         return Wire(address, self._region, self.credentials, ca_file(), dependency)
+
+    def database_token(self, host: str, port: int, user: str) -> str:
+        """What RDS takes for the role's password for the next 15 minutes, signed by the credentials of now. Raises Fault."""
+        now = self.credentials()
+        found = ReadOnlyCredentials(now.access_key, now.secret_key, now.token)
+        request = AWSRequest("GET", f"https://{host}:{port}/", params={"Action": "connect", "DBUser": user})
+        signer = SigV4QueryAuth(found, RDS_SERVICE, self._region, expires=TOKEN_SECONDS)
+        signer.add_auth(request)
+        return str(request.url).removeprefix("https://")
 
     def secret(self, arn: str) -> dict[str, str]:
         """A secret's JSON object. Raises Fault."""

@@ -20,6 +20,7 @@ from sink_runtime.database import Database
 from sink_runtime.errors import DatabaseFault
 from sink_runtime.exits import DENIED, DENIED_TEXT
 from sink_runtime.faults import FatalError, Fault
+from sink_runtime.login import login_of
 from sink_runtime.plans import Loaded
 from sink_runtime.queue import MAX_MESSAGE_BYTES
 from sink_runtime.settings import Settings
@@ -38,7 +39,8 @@ FIXES: Mapping[str, str] = {
     "plan": "Name the plan that the compiler wrote: SLUICE_PLAN, or --plan. The role needs s3:GetObject on it.",
     "buffer": "Compare SLUICE_BUFFER_URL with the stack's outputs; the role needs sqs:GetQueueAttributes on it.",
     "delete": "Give the sink's role sqs:DeleteMessage on the buffer, and look for a policy that denies it.",
-    "login": "See that Postgres can be reached from here, and that the secret holds the login's present password. "
+    "login": "See that Postgres can be reached from here, and that the secret holds the login's present password "
+    "(with SLUICE_DATABASE_AUTH iam: that the role may rds-db:connect as SLUICE_DATABASE_USER, a member of rds_iam). "
     "verify-full needs the server's CA: PGSSLROOTCERT.",
     "catalog": "Apply the dataset's migrations (sluice migrate apply), or deploy the plan that fits the table.",
     "grants": "Deploy the stack again: it makes the grants. See which role the login is a member of.",
@@ -76,7 +78,7 @@ class Checks:
         self._settings = found
         self._plan = loaded.plan
         self._aws = aws
-        self._database = Database(found, self._plan, lambda: aws.secret(found.database_secret_arn))
+        self._database = Database(found, self._plan, login_of(found, aws))
 
     def of_queues(self) -> tuple[Check, ...]:
         """Those that a start makes before it receives; its writers check Postgres themselves."""

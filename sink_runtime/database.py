@@ -83,10 +83,10 @@ class TextDumper(Dumper):
 class Database:
     """Opens the connection and keeps it; `current` is None while there is none."""
 
-    def __init__(self, settings: Settings, plan: SinkPlan, secret: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, settings: Settings, plan: SinkPlan, login: Callable[[], Mapping[str, str]]) -> None:
         self._settings = settings
         self._plan = plan
-        self._secret = secret
+        self._fetch = login
         self._login: Mapping[str, str] | None = None
         self._refusals = 0
         self.current: Connection | None = None
@@ -102,10 +102,11 @@ class Database:
         """A fresh connection in place of the old one. Raises Fault.
 
         A refused login drops the credentials, twice in a row and then now and then, so that the next try fetches them again.
+        A token is made for each try.
         """
         self.close()
-        if self._login is None:
-            self._login = self._secret()
+        if self._login is None or self._settings.database_auth == "iam":  # a token is of one connection
+            self._login = self._fetch()
         try:
             conninfo = make_conninfo("", **_arguments(self._settings, self._plan), **_login(self._login))
             self.current = Connection.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)

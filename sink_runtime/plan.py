@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 FORMAT = 1
 READABLE_FORMATS = (FORMAT,)  # a sink reads this format and the one before it
@@ -63,6 +63,9 @@ class SinkPlan:
     key, so that a refusal can be laid at the record's door or not. `key` is the conflict target. `contract` is the number
     of the last contract migration that the plan was compiled after, 0 for none: it needs nothing that those remove.
     """
+
+    CONNECTIONS: ClassVar[int] = 4
+    """The most connections to Postgres that one sink has: two writers, the publisher, and one for its checks."""
 
     format: int
     dataset: str

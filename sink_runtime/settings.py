@@ -18,6 +18,8 @@ DATABASE_HOST = "SLUICE_DATABASE_HOST"
 DATABASE_PORT = "SLUICE_DATABASE_PORT"
 DATABASE_NAME = "SLUICE_DATABASE_NAME"
 DATABASE_SSLMODE = "SLUICE_DATABASE_SSLMODE"
+DATABASE_AUTH = "SLUICE_DATABASE_AUTH"
+DATABASE_USER = "SLUICE_DATABASE_USER"
 DATABASE_SECRET_ARN = "SLUICE_DATABASE_SECRET_ARN"
 DATABASE_POOLER = "SLUICE_DATABASE_POOLER"
 ACCEPT_REFUSALS = "SLUICE_ACCEPT_REFUSALS"
@@ -35,6 +37,7 @@ DEFAULT_HTTP_PORT = 9464
 DEFAULT_DRAIN_SECONDS = 45
 LEAST_DRAIN_SECONDS = 7  # a long poll (5 s) must be awaited: what it brings would be hidden until its timeout
 LONGEST_DRAIN_SECONDS = 110  # an ECS task is killed 120 s after it was asked to stop, at the latest
+AUTHS = ("secret", "iam")
 POOLERS = ("none", "transaction")
 LOG_FORMATS = ("json", "human")
 
@@ -64,7 +67,20 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(DATABASE_PORT, None, "TCP port there."),
     Variable(DATABASE_NAME, None, "The database's name."),
     Variable(DATABASE_SSLMODE, None, "`sslmode` as libpq has it: `verify-full`, but on loopback."),
-    Variable(DATABASE_SECRET_ARN, None, "ARN of the secret with the sink's login, `{username, password}`."),
+    Variable(
+        DATABASE_AUTH,
+        "secret",
+        "`secret`: the login stands in Secrets Manager. `iam`: each connection is opened with a token that RDS accepts for "
+        "15 minutes, made from the sink's own AWS credentials; it asks for `verify-full`.",
+    ),
+    Variable(
+        DATABASE_SECRET_ARN,
+        "",
+        "ARN of the secret with the sink's login, `{username, password}`. Required with `secret`.",
+    ),
+    Variable(
+        DATABASE_USER, "", "The Postgres role to log in as. Required with `iam`; the secret names its own."
+    ),
     Variable(
         DATABASE_POOLER,
         "none",
@@ -143,6 +159,8 @@ class Settings:
     http_port: int = DEFAULT_HTTP_PORT
     drain_seconds: int = DEFAULT_DRAIN_SECONDS
     accept_refusals: tuple[str, ...] = ()
+    database_auth: str = "secret"
+    database_user: str = ""
 
 
 def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
@@ -162,7 +180,7 @@ def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
         database_port=int(found[DATABASE_PORT]),
         database_name=found[DATABASE_NAME],
         database_sslmode=found[DATABASE_SSLMODE],
-        database_secret_arn=found[DATABASE_SECRET_ARN],
+        database_secret_arn=found.get(DATABASE_SECRET_ARN, ""),
         region=found[REGION],
         endpoint_url=found.get(ENDPOINT_URL),
         log_format=found[LOG_FORMAT],
@@ -172,6 +190,8 @@ def read(environ: Mapping[str, str], plan: str | None = None) -> Settings:
         http_port=int(found[HTTP_PORT]),
         drain_seconds=int(found[DRAIN_SECONDS]),
         accept_refusals=_listed(found.get(ACCEPT_REFUSALS, "")),
+        database_auth=found[DATABASE_AUTH],
+        database_user=found.get(DATABASE_USER, ""),
     )
 
 
@@ -183,6 +203,9 @@ def _missing(found: Mapping[str, str], plan: str | None) -> Iterator[str]:
     yield from (f"{name} is not set" for name in REQUIRED if name not in found)
     if not (plan or PLAN in found):
         yield f"{PLAN} (or --plan) is not set"
+    needed = {"secret": DATABASE_SECRET_ARN, "iam": DATABASE_USER}.get(found[DATABASE_AUTH])
+    if needed is not None and needed not in found:
+        yield f"{needed} is not set, which {DATABASE_AUTH} {found[DATABASE_AUTH]} needs"
 
 
 def _wrong(found: Mapping[str, str]) -> Iterator[str]:
@@ -198,6 +221,8 @@ def _wrong(found: Mapping[str, str]) -> Iterator[str]:
         yield f"{ACCEPT_REFUSALS} holds {wrong[0]!r}, which is no SQLSTATE of five digits and capitals"
     if TOPIC_ARN in found and found[TOPIC_ARN].split(":")[2:3] != ["sns"]:
         yield f"{TOPIC_ARN} is not the ARN of an SNS topic"
-    for name, values in ((LOG_FORMAT, LOG_FORMATS), (DATABASE_POOLER, POOLERS)):
+    for name, values in ((LOG_FORMAT, LOG_FORMATS), (DATABASE_POOLER, POOLERS), (DATABASE_AUTH, AUTHS)):
         if found[name] not in values:
             yield f"{name} is not {' or '.join(values)}"
+    if found[DATABASE_AUTH] == "iam" and found.get(DATABASE_SSLMODE, "verify-full") != "verify-full":
+        yield f"{DATABASE_SSLMODE} is not verify-full, without which a token may go to anybody"

@@ -42,6 +42,10 @@ class Arns:
         """An IAM role; `path` begins and ends with a slash."""
         return f"arn:{self.partition}:iam::{self.account}:role{path}{name}"
 
+    def database_user(self, resource_id: str, user: str) -> str:
+        """A Postgres role of a database of RDS, as rds-db:connect names it."""
+        return self._regional("rds-db", f"dbuser:{resource_id}/{user}")
+
     def root(self, account: str) -> str:
         """An account as a principal: every identity of it that its own policies let."""
         return f"arn:{self.partition}:iam::{account}:root"

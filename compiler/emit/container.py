@@ -40,13 +40,17 @@ HEALTH_CHECK: Mapping[str, Json] = {
 
 @dataclass(frozen=True)
 class SinkAddresses:
-    """What only the deployed resources know. `topic_arn` is None where the dataset publishes no events."""
+    """What only the deployed resources know.
+
+    `topic_arn` is None where the dataset publishes no events, `secret_arn` where the sink logs in as `database_user` by tokens.
+    """
 
     plan_uri: str
     buffer_url: str
     dead_letter_url: str
     topic_arn: str | None
-    secret_arn: str
+    database_user: str
+    secret_arn: str | None
     trusted_senders: Sequence[str]
 
 
@@ -64,12 +68,19 @@ def sink_environment(stack: StackConfig, addresses: SinkAddresses) -> dict[str, 
         settings.DATABASE_PORT: str(port),
         settings.DATABASE_NAME: stack.database.name,
         settings.DATABASE_SSLMODE: stack.database.sslmode,
-        settings.DATABASE_SECRET_ARN: addresses.secret_arn,
+        settings.DATABASE_AUTH: stack.database.auth,
+        **_login(addresses),
         settings.DATABASE_POOLER: stack.database.pooler,
         settings.TRUSTED_SENDERS: ",".join(addresses.trusted_senders),
         settings.DRAIN_SECONDS: str(settings.DEFAULT_DRAIN_SECONDS),
         **topic,
     }
+
+
+def _login(addresses: SinkAddresses) -> dict[str, str]:
+    if addresses.secret_arn is None:
+        return {settings.DATABASE_USER: addresses.database_user}
+    return {settings.DATABASE_SECRET_ARN: addresses.secret_arn}
 
 
 def container_definitions(

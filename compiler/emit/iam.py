@@ -64,9 +64,10 @@ def _parts(queue_arns: Iterable[str], document: Callable[[list[str]], Document])
     return tuple(map(document, parts))
 
 
-def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str, secret: str) -> Document:
+def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str, login: Document) -> Document:
     """A sink's rights, all ARNs: its buffer, its dead-letter queue, its topic (None: it publishes no events), the
-    objects under its dataset's plans (`…:bucket/plans/<dataset>/*`: a rolled-back sink reads an older plan), its secret.
+    objects under its dataset's plans (`…:bucket/plans/<dataset>/*`: a rolled-back sink reads an older plan); and its
+    login, by `read_login` or `connect`.
     """
     publish = [_allow("PublishCommits", ["sns:Publish"], [topic])] if topic else []
     return _document(
@@ -75,9 +76,19 @@ def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str,
             _allow("SendDeadLetters", ["sqs:SendMessage"], [dead_letter]),
             *publish,
             _allow("ReadPlans", ["s3:GetObject"], [plans]),
-            _allow("ReadLogin", ["secretsmanager:GetSecretValue"], [secret]),
+            login,
         ]
     )
+
+
+def read_login(secret: str) -> Document:
+    """The statement by which a sink reads its one secret."""
+    return _allow("ReadLogin", ["secretsmanager:GetSecretValue"], [secret])
+
+
+def connect(database_user: str) -> Document:
+    """The statement by which a sink logs in as its one user of RDS (an ARN, `Arns.database_user`)."""
+    return _allow("Connect", ["rds-db:connect"], [database_user])
 
 
 def sink_trust(arns: Arns) -> Document:

@@ -48,6 +48,8 @@ class Database:
     admin: str
     password_rotation: int
     pooler: str  # between sinks and server: "none" or "transaction"
+    auth: str  # how sinks log in: "secret" or "iam"
+    resource_id: str | None = None  # of RDS, for IAM authentication
     pooler_host: str | None = None
     pooler_port: int = 6432
 

@@ -86,7 +86,7 @@ def _defaults(properties: Mapping[str, Json]) -> dict[str, Json]:
 def database_of(values: Mapping[str, Json]) -> Database:
     """The database of the key `database`, with the defaults, where its shape is known to be right."""
     complete = {**_defaults(shape.schema()["properties"]["database"]["properties"]), **values}
-    return Database(**{key: value for key, value in complete.items() if key != "auth"})
+    return Database(**complete)
 
 
 def _network(values: Mapping[str, Json]) -> Network:

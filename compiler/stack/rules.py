@@ -17,6 +17,7 @@ from compiler.suggest import fix_for, quoted
 def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """Findings on values of the right shape, defaults filled in."""
     yield from _plain_connections(name, values["database"])
+    yield from _authentication(values["database"])
     for who, entry in values["principals"].items():
         yield from _everyone(name, who)
         yield from _placeholders(who, entry)
@@ -43,6 +44,27 @@ def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Find
     if database["sslmode"] == "disable" and name != EMBEDDED:
         message = f"connections without TLS are for the stack {quoted(EMBEDDED)} only."
         yield Finding(("database", "sslmode"), "stack-plain-connection", message, 'Write "verify-full".')
+
+
+def _authentication(database: Mapping[str, Json]) -> Iterator[Finding]:
+    """A token is sent as it is, to whom the certificate names; RDS knows the database by its resource id."""
+    if database["auth"] == "secret":
+        if "resource_id" in database:
+            message = 'resource_id serves auth "iam", and auth is "secret": nothing would read it.'
+            yield Finding(
+                ("database", "resource_id"), "stack-authentication", message, "Remove it, or set auth."
+            )
+        return
+    if "resource_id" not in database:
+        message = 'auth "iam" needs resource_id: RDS names the database by it in rds-db:connect.'
+        fix = "Add it, such as db-ABCDEFGHIJKL01234; `aws rds describe-db-instances` shows DbiResourceId."
+        yield Finding(("database", "auth"), "stack-authentication", message, fix)
+    if database["sslmode"] != "verify-full":
+        message = f'auth "iam" sends a token as it is, and sslmode is {quoted(database["sslmode"])}.'
+        yield Finding(("database", "sslmode"), "stack-authentication", message, 'Write "verify-full".')
+    if database["password_rotation"]:
+        message = 'auth "iam" has no passwords, so that password_rotation changes nothing.'
+        yield Finding(("database", "password_rotation"), "stack-authentication", message, "Remove it.")
 
 
 def _everyone(name: str, who: str) -> Iterator[Finding]:

@@ -20,7 +20,6 @@ SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 
 # Keys of the stack configuration that a later release carries out: refused by name, since to accept is to promise.
 NOT_YET: Mapping[Pointer, str] = {
-    ("database", "resource_id"): "it serves IAM authentication, which is not in this release.",
     ("database", "alias"): "nothing reads it in this release.",
 }
 
@@ -131,9 +130,6 @@ def _not_among(at: Pointer, broken: _Violation) -> Finding:
             return Finding(
                 at, "stack-not-yet", "a referenced foundation is not supported yet.", 'Write "own".'
             )
-        case ("database", "auth") if broken.found == "iam":
-            message = "IAM authentication is not supported yet."
-            return Finding(at, "stack-not-yet", message, 'Write "secret" or leave it out.')
         case _:
             fix = fix_for(str(broken.found), broken.wanted, f"Write {listed(broken.wanted)}.")
             return Finding(at, "stack-value", f"{_found(broken)} is not {listed(broken.wanted)}.", fix)

@@ -82,7 +82,7 @@ def name_resources() -> None:
     """Moto gives IAM, SNS and Secrets Manager calls the resource "*", and so a queue that does not exist: a policy that
     names one role, topic, secret or queue was always a refusal.
     """
-    IamResponse._determine_resource = _role_or_policy_arn  # type: ignore[method-assign]  # noqa: SLF001
+    _replace(IamResponse, "_determine_resource", lambda _: _role_or_policy_arn)
     SNSResponse._determine_resource = _topic_arn  # type: ignore[attr-defined]  # noqa: SLF001
     SecretsManagerResponse._determine_resource = _secret_arn  # type: ignore[attr-defined]  # noqa: SLF001
     _replace(SQSResponse, "_determine_resource", lambda _: _queue_arn)

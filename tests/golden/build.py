@@ -6,6 +6,7 @@
 <dataset>/sink_plan.json   the compiled plan, indented
 <dataset>/resources.json   the dataset's part of the resource graph
 shared.json                the rest of the graph, and the stack's exports
+variants/<name>.json       the graph of one dataset under another configuration (variants.py)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,6 +31,7 @@ from compiler.migrate.planner import Create, plan
 from compiler.migrate.steps.register import Registration
 from compiler.pipeline import CompiledDataset, compile_datasets
 from compiler.table import table_of
+from tests.golden.variants import VARIANTS, configuration
 from tests.pulumi.recording import EMBEDDED, record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ def build() -> dict[str, str]:
     """Golden file, relative to this folder -> its text."""
     graph = _graph()
     files = {"shared.json": _shared(graph)}
+    for name in VARIANTS:
+        files[f"variants/{name}.json"] = _whole(_graph(configuration(name)))
     for one in compile_datasets(ROOT).require():
         name = one.dataset.name
         part = graph.below(f"sluice:index:BufferedDataset {name}")
@@ -73,14 +77,14 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _graph() -> Graph:
+def _graph(configured: Mapping[str, str] = EMBEDDED) -> Graph:
     """The program of the repository in the embedded stack; nothing of the caller's environment counts."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PG", "PULUMI_"))}
     before = Path.cwd()
     os.chdir(ROOT)
     try:
         with patch.dict(os.environ, kept, clear=True):
-            return record(lambda: runpy.run_path("__main__.py", run_name="__main__"), EMBEDDED)
+            return record(lambda: runpy.run_path("__main__.py", run_name="__main__"), configured)
     finally:
         os.chdir(before)
 
@@ -117,6 +121,15 @@ def _resource(resource: Recorded) -> dict[str, Any]:
         if key in found["inputs"]:
             found["inputs"][key] = "(iam.json)" if key in DOCUMENTS else "(sink_plan.json)"
     return found
+
+
+def _whole(graph: Graph) -> str:
+    ordered = sorted(graph.resources, key=lambda one: (one.type, one.name))
+    found = [_with_documents(one) for one in ordered]
+    for one in found:
+        if "content" in one["inputs"]:
+            one["inputs"]["content"] = "(sink_plan.json)"
+    return text({"resources": found, "exports": graph.exports})
 
 
 def _shared(graph: Graph) -> str:

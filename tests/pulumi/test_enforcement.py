@@ -116,7 +116,7 @@ def test_a_sink_has_its_own_datasets_rights_and_no_other(world, make_role, sessi
         dead_letter=world.queue("mine", "dlq"),
         topic=world.topic("mine"),
         plans=f"{world.arns.bucket(world.bucket)}/plans/mine/*",
-        secret=world.secrets["mine"],
+        login=iam.read_login(world.secrets["mine"]),
     )
     session = session_as(make_role(*document["Statement"]))
     handle, url = world.handle(), world.urls["mine", "buffer"]

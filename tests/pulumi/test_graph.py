@@ -13,6 +13,7 @@ import pytest
 
 from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
+from tests.golden.variants import configuration
 
 DATASETS = ["alert_events", "integrity_signals", "monitoring_events"]
 TABLE = "pulumi-python:dynamic/sluice:DatasetTable"
@@ -175,6 +176,21 @@ def test_memberships_are_declared_on_the_role(graph):
     assert roles["embedded_alert_events_sink"].inputs["login"] is True
     assert roles["embedded_alert_events_sink"].ignore_changes == ("password",)
     assert roles["embedded_alert_events_r"].inputs["login"] is False
+
+
+def test_with_iam_authentication_there_is_no_secret_and_rds_iam_stands_on_the_role(project):
+    graph = project.record(configuration("iam"))
+    assert graph.of_type(LOGIN) == []
+    login = graph.one(ROLE, "alert_events-sink")
+    assert login.inputs["roles"] == ["embedded_alert_events_w", "rds_iam"]
+    assert (login.inputs["login"], login.ignore_changes) == (True, ())
+    policy = graph.one("aws:iam/rolePolicy:RolePolicy", "alert_events-sink").inputs["policy"]
+    assert "secretsmanager" not in policy
+    assert "dbuser:db-ABCDEFGHIJKL01234/embedded_alert_events_sink" in policy
+    exported = graph.exports["datasets"]["alert_events"]
+    assert "login_secret_arn" not in exported
+    assert exported["database_user"] == "embedded_alert_events_sink"
+    assert graph.exports["environment"]["database_auth"] == "iam"
 
 
 def test_only_updating_modes_may_update(graph):

@@ -12,12 +12,13 @@ from compiler.emit import iam, queues
 from compiler.emit.arns import Arns
 
 ARNS = Arns("eu-central-1", "123456789012")
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev_alert_events_sink_login-AbCdEf"
 SINK: dict[str, Any] = {
     "buffer": ARNS.queue("dev_alert_events_buffer"),
     "dead_letter": ARNS.queue("dev_alert_events_dlq"),
     "topic": ARNS.topic("dev_alert_events_commits"),
     "plans": f"{ARNS.bucket('plans')}/plans/alert_events/*",
-    "secret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev_alert_events_sink_login-AbCdEf",
+    "login": iam.read_login(SECRET),
 }
 
 
@@ -56,7 +57,15 @@ def test_a_sink_has_exactly_its_own_rights():
         ("sqs:SendMessage", SINK["dead_letter"]),
         ("sns:Publish", SINK["topic"]),
         ("s3:GetObject", SINK["plans"]),
-        ("secretsmanager:GetSecretValue", SINK["secret"]),
+        ("secretsmanager:GetSecretValue", SECRET),
+    }
+
+
+def test_a_sink_with_iam_authentication_connects_as_its_one_user():
+    user = ARNS.database_user("db-ABC", "dev_alert_events_sink")
+    found = rights(iam.sink_policy(**{**SINK, "login": iam.connect(user)}))
+    assert {one for one in found if one[0].startswith(("rds-db:", "secretsmanager:"))} == {
+        ("rds-db:connect", "arn:aws:rds-db:eu-central-1:123456789012:dbuser:db-ABC/dev_alert_events_sink")
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ ADDRESSES = SinkAddresses(
     "https://sqs.eu-central-1.amazonaws.com/123456789012/dev_alert_events_buffer",
     "https://sqs.eu-central-1.amazonaws.com/123456789012/dev_alert_events_dlq",
     "arn:aws:sns:eu-central-1:123456789012:dev_alert_events_commits",
+    "dev_alert_events_sink",
     "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x",
     ["AROASINK", "AROAOPERATOR"],
 )
@@ -45,6 +47,15 @@ def test_the_sink_understands_all_that_it_is_told(tmp_path, graph):
     )
     assert told.trusted_senders == ("AROASINK", "AROAOPERATOR")
     assert not told.has_pooler
+
+
+def test_a_sink_that_logs_in_by_tokens_is_told_its_user_and_no_secret(tmp_path):
+    values = changed(
+        "database", to={**GOOD["database"], "auth": "iam", "resource_id": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+    )
+    stack = load_stack(write(tmp_path, values)).require()
+    told = settings.read(container.sink_environment(stack, replace(ADDRESSES, secret_arn=None)))
+    assert (told.database_user, told.database_secret_arn) == ("dev_alert_events_sink", "")
 
 
 def test_a_sink_behind_a_pooler_is_told_its_address(tmp_path):

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from compiler.emit.iam import sink_policy
+from compiler.emit.iam import read_login, sink_policy
 from dev.emulator.client import EmulatorSession, process_environment
 from dev.emulator.credentials import Grant
 from dev.emulator.state import EmulatorState
@@ -160,7 +160,7 @@ def deploy(
             dead_letter=_arn(sqs, dead_letter),
             topic=topic,
             plans=f"arn:aws:s3:::{unique}/plans/{store.plan.dataset}/*",
-            secret=secret,
+            login=read_login(secret),
         )["Statement"]
     )
     aws = process_environment(paths, emulator, Grant(role.arn, f"sink-{unique}"))

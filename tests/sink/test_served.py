@@ -167,7 +167,7 @@ def test_a_refused_login_fetches_its_secret_again_twice(make_store: Callable[...
         return {"username": "test_alert_events_sink", "password": f"wrong {len(fetched)}"}
 
     database = store.database()
-    database._secret = secret
+    database._fetch = secret
     for _ in range(5):
         with pytest.raises(DatabaseFault) as raised:
             database.connect()
@@ -192,7 +192,7 @@ def test_a_password_changed_under_way_is_found(make_store: Callable[..., Store])
     store = make_store(datasets.alert_events())
     passwords = iter(["old", "new"])
     database = store.database()
-    database._secret = lambda: {"username": "test_alert_events_sink", "password": next(passwords)}
+    database._fetch = lambda: {"username": "test_alert_events_sink", "password": next(passwords)}
     store.execute("ALTER ROLE test_alert_events_sink PASSWORD 'new'")
     with pytest.raises(DatabaseFault):
         database.connect()

@@ -81,11 +81,13 @@ def _of_the_sink(stack: StackConfig, dataset: Dataset) -> Iterator[Expected]:
     yield from (may(f"sqs:{action}", buffer) for action in TENDING)
     yield may("sqs:SendMessage", dead_letter)
     yield may("s3:GetObject", rf"arn:[a-z-]+:s3:::[a-z0-9-]+/plans/{dataset.name}/\*")
-    secret = re.escape(names.login_secret(stack.prefix, dataset.name))
-    yield may(
-        "secretsmanager:GetSecretValue",
-        rf"arn:[a-z-]+:secretsmanager:{place}secret:{secret}-[A-Za-z0-9]{{6}}",
-    )
+    if stack.database.auth == "secret":
+        secret = re.escape(names.login_secret(stack.prefix, dataset.name))
+        pattern = rf"arn:[a-z-]+:secretsmanager:{place}secret:{secret}-[A-Za-z0-9]{{6}}"
+        yield may("secretsmanager:GetSecretValue", pattern)
+    else:
+        user = f"{stack.database.resource_id}/{names.sink_login(stack.prefix, dataset.name)}"
+        yield may("rds-db:connect", rf"arn:[a-z-]+:rds-db:{place}dbuser:{re.escape(user)}")
     if dataset.publish_events:
         topic = Arns(stack.region, stack.account).topic(names.topic(stack.prefix, dataset.name))
         yield may("sns:Publish", re.escape(topic))
@@ -118,6 +120,8 @@ def _in_postgres(stack: StackConfig, dataset: Dataset) -> Iterator[Expected]:
     yield (f"postgres {writer}", "member", f"role {names.SINK_GROUP_ROLE}")
     yield (f"postgres {login}", "member", f"role {re.escape(writer)}")
     yield (f"postgres {login}", "login", ".*")
+    if stack.database.auth == "iam":
+        yield (f"postgres {login}", "member", f"role {names.RDS_IAM_ROLE}")
     for name in dataset.readers:
         yield (f"postgres {stack.principal(name).postgres_role}", "member", f"role {re.escape(reader)}")
 

@@ -65,9 +65,7 @@ class BufferedDataset(pulumi.ComponentResource):
         kept = deployment.kept(here, dataset)
         migrated = DatasetTable(f"{dataset.name}-table", unit.expand, after(kept, roles.writer))
         granted = grants_of(dataset, table, roles, deployment, after(here, migrated))
-        login = SinkLogin(
-            f"{dataset.name}-login", _login(dataset, deployment), after(here, roles.login, granted)
-        )
+        login = _secret(dataset, deployment, after(here, roles.login, granted))
         queues = queues_of(dataset, deployment, here)
         topic_arn = topic_of(dataset, deployment, here)
         plan_uri = _plan_object(unit, deployment, foundation, here)
@@ -77,11 +75,12 @@ class BufferedDataset(pulumi.ComponentResource):
             "buffer_url": queues.buffer.url,
             "dead_letter_url": queues.dead_letter.url,
             "topic_arn": topic_arn,
-            "secret_arn": login.secret_arn,
+            "database_user": roles.login_name,
+            "secret_arn": login.secret_arn if login else None,
             "trusted_senders": [sink.unique_id, *trusted],
         }
         rollout = Rollout(addresses, sink, unit.plan.sha256)
-        service = sinks_of(dataset, deployment, compute, rollout, after(here, policy, *queues.ready))
+        service = sinks_of(dataset, deployment, compute, rollout, after(here, policy, granted, *queues.ready))
         DatasetTable(f"{dataset.name}-table-contract", unit.contract, after(kept, migrated, service))
 
         self.exports: Mapping[str, Any] = {
@@ -94,7 +93,8 @@ class BufferedDataset(pulumi.ComponentResource):
             "plan_sha256": unit.plan.sha256,
             "sink_role_arn": sink.arn,
             "sink_role_id": sink.unique_id,
-            "login_secret_arn": login.secret_arn,
+            "login_secret_arn": login.secret_arn if login else None,
+            "database_user": roles.login_name,
             "task_definition": service.task_definition,
             "relation": f"{table.schema}.{table.view.name}",
             **_principals(dataset, deployment),
@@ -111,13 +111,17 @@ def _principals(dataset: Dataset, deployment: Deployment) -> dict[str, dict[str,
     }
 
 
-def _login(dataset: Dataset, deployment: Deployment) -> Login:
-    return Login(
+def _secret(dataset: Dataset, deployment: Deployment, opts: ResourceOptions) -> SinkLogin | None:
+    """The login's password and its secret; None where the sink logs in by tokens."""
+    if deployment.stack.database.auth == "iam":
+        return None
+    login = Login(
         role=names.sink_login(deployment.prefix, dataset.name),
         secret_name=names.login_secret(deployment.prefix, dataset.name),
         rotation=deployment.stack.database.password_rotation,
         tags=deployment.tags(dataset),
     )
+    return SinkLogin(f"{dataset.name}-login", login, opts)
 
 
 def _plan_object(
@@ -138,7 +142,7 @@ def _plan_object(
 
 
 def _sink_role(
-    dataset: Dataset, deployment: Deployment, login: SinkLogin, here: ResourceOptions
+    dataset: Dataset, deployment: Deployment, login: SinkLogin | None, here: ResourceOptions
 ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
     """The sink's role, and what it may do: no sink starts before it may."""
     role = aws.iam.Role(
@@ -150,18 +154,31 @@ def _sink_role(
         tags=deployment.tags(dataset),
         opts=here,
     )
-    text = login.secret_arn.apply(lambda secret: iam.text(sink_document(dataset, deployment, secret)))
+    text: pulumi.Input[str]
+    if login is None:
+        text = iam.text(sink_document(dataset, deployment, _connect(dataset, deployment)))
+    else:
+        text = login.secret_arn.apply(
+            lambda secret: iam.text(sink_document(dataset, deployment, iam.read_login(secret)))
+        )
     policy = aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=text, opts=here)
     return role, policy
 
 
-def sink_document(dataset: Dataset, deployment: Deployment, secret_arn: str) -> iam.Document:
-    """The sink's policy; its secret's ARN ends in characters that Secrets Manager chooses."""
+def _connect(dataset: Dataset, deployment: Deployment) -> iam.Document:
+    resource_id = deployment.stack.database.resource_id
+    assert resource_id is not None, "the stack's rules ask for it"
+    user = names.sink_login(deployment.prefix, dataset.name)
+    return iam.connect(deployment.arns.database_user(resource_id, user))
+
+
+def sink_document(dataset: Dataset, deployment: Deployment, login: iam.Document) -> iam.Document:
+    """The sink's policy; `login` is its statement on the login."""
     arns, prefix = deployment.arns, deployment.prefix
     return iam.sink_policy(
         buffer=arns.queue(names.buffer_queue(prefix, dataset.name)),
         dead_letter=arns.queue(names.dead_letter_queue(prefix, dataset.name)),
         topic=arns.topic(names.topic(prefix, dataset.name)) if dataset.publish_events else None,
         plans=f"{arns.bucket(deployment.plan_bucket)}/plans/{dataset.name}/*",
-        secret=secret_arn,
+        login=login,
     )

@@ -17,6 +17,7 @@ from compiler import names
 from compiler.dataset import Dataset, Ignore, OnConflict, Update, UpdateIfNewer
 from compiler.emit.pulumi.deployment import Deployment, after
 from compiler.table import Table
+from sink_runtime.plan import SinkPlan
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,33 @@ def roles_of(
         opts=after_control,
     )
     reader = postgresql.Role(f"{dataset.name}-reader", name=reader_name, login=False, opts=after_control)
-    # The login's password is the login secret's business; an update of the role must leave it alone.
-    login = postgresql.Role(
-        f"{dataset.name}-sink",
-        name=login_name,
-        login=True,
-        roles=[writer.name],
-        opts=ResourceOptions.merge(here, ResourceOptions(ignore_changes=["password"])),
-    )
+    login = _login(dataset, deployment, writer, here)
     return Roles(writer, reader, login, writer_name, reader_name, login_name)
+
+
+def _login(
+    dataset: Dataset, deployment: Deployment, writer: postgresql.Role, here: ResourceOptions
+) -> postgresql.Role:
+    """The sink's login. A password is the login secret's business: an update of the role must leave it alone.
+
+    With IAM authentication there is none. `rds_iam` stands on the role like every membership: a `GrantRole` would be
+    revoked by the role's next update.
+    """
+    by_token = deployment.stack.database.auth == "iam"
+    without_password = ResourceOptions(ignore_changes=["password"])
+    return postgresql.Role(
+        f"{dataset.name}-sink",
+        name=names.sink_login(deployment.prefix, dataset.name),
+        login=True,
+        connection_limit=connection_limit(dataset),
+        roles=[writer.name, *([names.RDS_IAM_ROLE] if by_token else [])],
+        opts=here if by_token else ResourceOptions.merge(here, without_password),
+    )
+
+
+def connection_limit(dataset: Dataset) -> int:
+    """How many connections the sink's login may have: those of twice its tasks, since a deployment runs old and new."""
+    return 2 * dataset.sink.max_tasks * SinkPlan.CONNECTIONS
 
 
 def grants_of(
