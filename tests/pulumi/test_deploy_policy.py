@@ -64,7 +64,18 @@ def bound_roles(admin, graph):
         iam.delete_role(RoleName=name)
 
 
-def test_the_deploy_policy_is_enough_for_every_resource(graph, stack, as_role, bound_roles):
+@pytest.fixture
+def no_plans_left(admin, graph):
+    """The plan bucket, which a deployment keeps, is gone afterwards."""
+    yield
+    [bucket] = graph.of_type("aws:s3/bucket:Bucket")
+    s3, name = admin.client("s3"), bucket.inputs["bucket"]
+    for one in s3.list_objects_v2(Bucket=name)["Contents"]:
+        s3.delete_object(Bucket=name, Key=one["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
+def test_the_deploy_policy_is_enough_for_every_resource(graph, stack, as_role, bound_roles, no_plans_left):
     context = as_role(deploy_policy(graph, stack, read_only=False))
     made: list[tuple[Recorded, State]] = []
     for one in in_aws(graph):
