@@ -12,7 +12,7 @@ from compiler.emit.pulumi.compute import Compute
 from compiler.emit.pulumi.dashboard import dashboard_of
 from compiler.emit.pulumi.dataset import BufferedDataset
 from compiler.emit.pulumi.deployment import Deployment
-from compiler.emit.pulumi.foundation import Foundation
+from compiler.emit.pulumi.foundation import foundation_of
 from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess, buffers_by_producer
 from compiler.pipeline import check_datasets, compile_datasets
@@ -29,7 +29,7 @@ program.require(unplanned)
 
 deployment, providers = Deployment(stack), program.providers(stack)
 deployed = [unit.dataset for unit in units]
-foundation = Foundation("foundation", deployment, [dataset.schema for dataset in deployed], providers)
+foundation = foundation_of(deployment, [dataset.schema for dataset in deployed], providers)
 producers = {
     producer: ProducerAccess(producer, deployment, buffers, providers)
     for producer, buffers in buffers_by_producer(deployed, deployment).items()
@@ -46,4 +46,4 @@ buffered = {
     unit.dataset.name: BufferedDataset(unit, deployment, foundation, compute, trusted, providers)
     for unit in units
 }
-program.export(deployment, buffered, producers, operator)
+program.export(deployment, foundation.exports, buffered, producers, operator)

@@ -189,6 +189,8 @@ CALLS: Mapping[str, Calls] = {
         ),
     ),
     "pulumi-python:dynamic/sluice:ControlSchema": _NOTHING,
+    "pulumi-python:dynamic/sluice:DatasetSchemas": _NOTHING,
+    "pulumi:pulumi:StackReference": _NOTHING,  # Pulumi's own backend answers
     "pulumi-python:dynamic/sluice:DatasetTable": _NOTHING,
     "pulumi:providers:aws": _NOTHING,  # sts:GetCallerIdentity, which needs no permission
     "pulumi:providers:postgresql": _NOTHING,

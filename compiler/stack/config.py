@@ -87,6 +87,7 @@ class StackConfig:
     principals: tuple[tuple[str, Principal], ...]
     operator: Principal | None
     database: Database
+    foundation: str  # "own", or the stack whose foundation it is
     network: Network
     cluster: str | None
     image: str | None

@@ -18,6 +18,7 @@ def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """Findings on values of the right shape, defaults filled in."""
     yield from _plain_connections(name, values["database"])
     yield from _authentication(values["database"])
+    yield from _no_foundation_elsewhere(name, values["foundation"])
     for who, entry in values["principals"].items():
         yield from _everyone(name, who)
         yield from _placeholders(who, entry)
@@ -44,6 +45,14 @@ def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Find
     if database["sslmode"] == "disable" and name != EMBEDDED:
         message = f"connections without TLS are for the stack {quoted(EMBEDDED)} only."
         yield Finding(("database", "sslmode"), "stack-plain-connection", message, 'Write "verify-full".')
+
+
+def _no_foundation_elsewhere(name: str, foundation: str) -> Iterator[Finding]:
+    if foundation != "own" and name == EMBEDDED:
+        message = (
+            f"the stack {quoted(EMBEDDED)} stands alone on this machine: there is no other stack to refer to."
+        )
+        yield Finding(("foundation",), "stack-foundation", message, 'Write "own".')
 
 
 def _authentication(database: Mapping[str, Json]) -> Iterator[Finding]:

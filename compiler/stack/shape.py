@@ -125,14 +125,8 @@ def _missing(at: Pointer, key: str, broken: _Violation) -> Finding:
 
 
 def _not_among(at: Pointer, broken: _Violation) -> Finding:
-    match at:
-        case ("foundation",):
-            return Finding(
-                at, "stack-not-yet", "a referenced foundation is not supported yet.", 'Write "own".'
-            )
-        case _:
-            fix = fix_for(str(broken.found), broken.wanted, f"Write {listed(broken.wanted)}.")
-            return Finding(at, "stack-value", f"{_found(broken)} is not {listed(broken.wanted)}.", fix)
+    fix = fix_for(str(broken.found), broken.wanted, f"Write {listed(broken.wanted)}.")
+    return Finding(at, "stack-value", f"{_found(broken)} is not {listed(broken.wanted)}.", fix)
 
 
 def _found(broken: _Violation) -> str:

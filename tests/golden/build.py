@@ -31,7 +31,7 @@ from compiler.migrate.planner import Create, plan
 from compiler.migrate.steps.register import Registration
 from compiler.pipeline import CompiledDataset, compile_datasets
 from compiler.table import table_of
-from tests.golden.variants import VARIANTS, configuration
+from tests.golden.variants import STACK, VARIANTS, configuration
 from tests.pulumi.recording import EMBEDDED, record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def build() -> dict[str, str]:
     graph = _graph()
     files = {"shared.json": _shared(graph)}
     for name in VARIANTS:
-        files[f"variants/{name}.json"] = _whole(_graph(configuration(name)))
+        files[f"variants/{name}.json"] = _whole(_graph(configuration(name), STACK))
     for one in compile_datasets(ROOT).require():
         name = one.dataset.name
         part = graph.below(f"sluice:index:BufferedDataset {name}")
@@ -77,14 +77,14 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _graph(configured: Mapping[str, str] = EMBEDDED) -> Graph:
-    """The program of the repository in the embedded stack; nothing of the caller's environment counts."""
+def _graph(configured: Mapping[str, str] = EMBEDDED, stack: str = "embedded") -> Graph:
+    """The program of the repository in a stack; nothing of the caller's environment counts."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PG", "PULUMI_"))}
     before = Path.cwd()
     os.chdir(ROOT)
     try:
         with patch.dict(os.environ, kept, clear=True):
-            return record(lambda: runpy.run_path("__main__.py", run_name="__main__"), configured)
+            return record(lambda: runpy.run_path("__main__.py", run_name="__main__"), configured, stack=stack)
     finally:
         os.chdir(before)
 

@@ -6,30 +6,41 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.pulumi.recording import DATABASE
-
-_IN_RDS: Mapping[str, Any] = {
+_DATABASE: Mapping[str, Any] = {
     "host": "events.abc.eu-central-1.rds.amazonaws.com",
-    "port": 5432,
     "name": "events",
-    "sslmode": "verify-full",
-    "superuser": False,
     "admin": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:events-admin-AbCdEf",
 }
-_PRINCIPALS = {
-    "monitor": {"aws": "arn:aws:iam::210987654321:role/jobs/monitor"},
-    "analytics": {"postgres": "analytics"},
+_COMMON: Mapping[str, Any] = {
+    "environment": "variant",
+    "prefix": "embedded",
+    "region": "eu-central-1",
+    "allowed_account_ids": ["123456789012"],
+    "datasets": ["alert_events"],
+    "principals": {
+        "monitor": {"aws": "arn:aws:iam::123456789012:role/jobs/monitor"},
+        "analytics": {"postgres": "analytics"},
+    },
+    "operator": {"aws": "arn:aws:iam::123456789012:role/on-call", "postgres": "on_call"},
+    "database": _DATABASE,
 }
+STACK = "variant"
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "secret": {"database": {**_IN_RDS, "auth": "secret", "password_rotation": 1}},
-    "iam": {"database": {**_IN_RDS, "auth": "iam", "resource_id": "db-ABCDEFGHIJKL01234"}},
-    "cross_account": {"database": DATABASE, "principals": _PRINCIPALS},
+    "secret": {"database": {**_DATABASE, "auth": "secret", "password_rotation": 1}},
+    "iam": {"database": {**_DATABASE, "auth": "iam", "resource_id": "db-ABCDEFGHIJKL01234"}},
+    "referenced_foundation": {"foundation": "acme/sluice/base", "prefix": "more"},
+    "cross_account": {
+        "principals": {
+            "monitor": {"aws": "arn:aws:iam::210987654321:role/jobs/monitor"},
+            "analytics": {"postgres": "analytics"},
+        }
+    },
 }
-"""Name -> configuration keys over those of `Pulumi.embedded.yaml`."""
+"""Name -> the keys in which the variant differs."""
 
 
 def configuration(name: str) -> dict[str, str]:
-    """The variant's configuration as the engine hands it to the program: what is no text, as JSON."""
-    values = {"datasets": ["alert_events"], "protect": True, **VARIANTS[name]}
+    """The variant's configuration as the engine hands it to the program of the stack STACK: what is no text, as JSON."""
+    values = {**_COMMON, **VARIANTS[name]}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}

@@ -41,13 +41,19 @@ class Project:
         for one in compile_datasets(self.folder).require():
             write(propose(one.dataset, one.folder))
 
-    def record(self, configuration: dict[str, str] | None = None, stack: str = "embedded") -> Graph:
+    def record(
+        self,
+        configuration: dict[str, str] | None = None,
+        stack: str = "embedded",
+        references: dict[str, Any] | None = None,
+    ) -> Graph:
         """Run the program and return what it declared."""
         program = str(self.folder / "__main__.py")
         return record(
             lambda: runpy.run_path(program, run_name="__main__"),
             EMBEDDED if configuration is None else configuration,
             stack=stack,
+            references=references,
         )
 
 

@@ -11,10 +11,14 @@ from compiler.emit.pulumi import recording
 
 
 def record(
-    program: Callable[[], object], configuration: Mapping[str, str] | None = None, *, stack: str = "embedded"
+    program: Callable[[], object],
+    configuration: Mapping[str, str] | None = None,
+    *,
+    stack: str = "embedded",
+    references: Mapping[str, Any] | None = None,
 ) -> Graph:
     """Run a program and return what it declared. Raises what the program raises."""
-    return Graph.of(recording.record(program, configuration, stack=stack))
+    return Graph.of(recording.record(program, configuration, stack=stack, references=references))
 
 
 DATABASE: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 
 from compiler.emit.pulumi.login_provider import SinkLoginProvider
 from compiler.emit.pulumi.table_provider import ControlSchemaProvider, DatasetTableProvider
-from tests.golden.variants import configuration
+from tests.golden.variants import STACK, configuration
 
 DATASETS = ["alert_events", "integrity_signals", "monitoring_events"]
 TABLE = "pulumi-python:dynamic/sluice:DatasetTable"
@@ -179,7 +179,7 @@ def test_memberships_are_declared_on_the_role(graph):
 
 
 def test_with_iam_authentication_there_is_no_secret_and_rds_iam_stands_on_the_role(project):
-    graph = project.record(configuration("iam"))
+    graph = project.record(configuration("iam"), STACK)
     assert graph.of_type(LOGIN) == []
     login = graph.one(ROLE, "alert_events-sink")
     assert login.inputs["roles"] == ["embedded_alert_events_w", "rds_iam"]

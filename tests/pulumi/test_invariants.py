@@ -15,7 +15,7 @@ from compiler.emit.graph import Graph, Recorded
 from compiler.emit.invariants import Compiled
 from compiler.pipeline import compile_datasets
 from compiler.stack import load_stack
-from tests.golden.variants import VARIANTS, configuration
+from tests.golden.variants import STACK, VARIANTS, configuration
 from tests.pulumi.recording import EMBEDDED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,11 +38,11 @@ def test_the_repositorys_stack_breaks_none(compiled):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_no_variant_of_the_stack_breaks_any(project, name):
     configured = configuration(name)
-    stack = load_stack(ROOT / "Pulumi.embedded.yaml", configured).require()
+    stack = load_stack(ROOT / f"Pulumi.{STACK}.yaml", configured).require()
     datasets = tuple(
         one.dataset for one in compile_datasets(ROOT).require() if stack.selects(one.dataset.name)
     )
-    graph = project.record(configured)
+    graph = project.record(configured, STACK)
     found = invariants.problems(Compiled(graph, stack, datasets, project.folder))
     assert [str(problem) for problem in found] == []
 

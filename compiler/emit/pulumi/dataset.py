@@ -22,7 +22,7 @@ from compiler.emit import iam
 from compiler.emit.pulumi.buffer import queues_of, topic_of
 from compiler.emit.pulumi.compute import Compute
 from compiler.emit.pulumi.deployment import Deployment, after
-from compiler.emit.pulumi.foundation import Foundation
+from compiler.emit.pulumi.foundation import Foundation, ReferencedFoundation
 from compiler.emit.pulumi.login_provider import Login, SinkLogin
 from compiler.emit.pulumi.roles import grants_of, roles_of
 from compiler.emit.pulumi.service import Rollout
@@ -52,7 +52,7 @@ class BufferedDataset(pulumi.ComponentResource):
         self,
         unit: CompiledUnit,
         deployment: Deployment,
-        foundation: Foundation,
+        foundation: Foundation | ReferencedFoundation,
         compute: Compute,
         trusted: Sequence[pulumi.Input[str]],
         opts: ResourceOptions | None = None,
@@ -69,7 +69,7 @@ class BufferedDataset(pulumi.ComponentResource):
         queues = queues_of(dataset, deployment, here)
         topic_arn = topic_of(dataset, deployment, here)
         plan_uri = _plan_object(unit, deployment, foundation, here)
-        sink, policy = _sink_role(dataset, deployment, login, here)
+        sink, policy = _sink_role(dataset, deployment, foundation, login, here)
         addresses = {
             "plan_uri": plan_uri,
             "buffer_url": queues.buffer.url,
@@ -125,7 +125,10 @@ def _secret(dataset: Dataset, deployment: Deployment, opts: ResourceOptions) -> 
 
 
 def _plan_object(
-    unit: CompiledUnit, deployment: Deployment, foundation: Foundation, here: ResourceOptions
+    unit: CompiledUnit,
+    deployment: Deployment,
+    foundation: Foundation | ReferencedFoundation,
+    here: ResourceOptions,
 ) -> pulumi.Output[str]:
     """The plan under a key of its content, kept when a newer one takes its place: a rolled-back sink reads it again."""
     plan = unit.plan
@@ -142,7 +145,11 @@ def _plan_object(
 
 
 def _sink_role(
-    dataset: Dataset, deployment: Deployment, login: SinkLogin | None, here: ResourceOptions
+    dataset: Dataset,
+    deployment: Deployment,
+    foundation: Foundation | ReferencedFoundation,
+    login: SinkLogin | None,
+    here: ResourceOptions,
 ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
     """The sink's role, and what it may do: no sink starts before it may."""
     role = aws.iam.Role(
@@ -154,15 +161,26 @@ def _sink_role(
         tags=deployment.tags(dataset),
         opts=here,
     )
-    text: pulumi.Input[str]
-    if login is None:
-        text = iam.text(sink_document(dataset, deployment, _connect(dataset, deployment)))
-    else:
-        text = login.secret_arn.apply(
-            lambda secret: iam.text(sink_document(dataset, deployment, iam.read_login(secret)))
-        )
+    secret: pulumi.Input[str] = login.secret_arn if login else ""
+    text = pulumi.Output.all(foundation.plan_bucket, secret).apply(
+        lambda known: iam.text(sink_document(dataset, deployment, plan_bucket=known[0], secret_arn=known[1]))
+    )
     policy = aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=text, opts=here)
     return role, policy
+
+
+def sink_document(
+    dataset: Dataset, deployment: Deployment, *, plan_bucket: str, secret_arn: str
+) -> iam.Document:
+    """The sink's policy. The secret's ARN, empty for IAM authentication, ends in characters that AWS chooses."""
+    arns, prefix = deployment.arns, deployment.prefix
+    return iam.sink_policy(
+        buffer=arns.queue(names.buffer_queue(prefix, dataset.name)),
+        dead_letter=arns.queue(names.dead_letter_queue(prefix, dataset.name)),
+        topic=arns.topic(names.topic(prefix, dataset.name)) if dataset.publish_events else None,
+        plans=f"{arns.bucket(plan_bucket)}/plans/{dataset.name}/*",
+        login=iam.read_login(secret_arn) if secret_arn else _connect(dataset, deployment),
+    )
 
 
 def _connect(dataset: Dataset, deployment: Deployment) -> iam.Document:
@@ -170,15 +188,3 @@ def _connect(dataset: Dataset, deployment: Deployment) -> iam.Document:
     assert resource_id is not None, "the stack's rules ask for it"
     user = names.sink_login(deployment.prefix, dataset.name)
     return iam.connect(deployment.arns.database_user(resource_id, user))
-
-
-def sink_document(dataset: Dataset, deployment: Deployment, login: iam.Document) -> iam.Document:
-    """The sink's policy; `login` is its statement on the login."""
-    arns, prefix = deployment.arns, deployment.prefix
-    return iam.sink_policy(
-        buffer=arns.queue(names.buffer_queue(prefix, dataset.name)),
-        dead_letter=arns.queue(names.dead_letter_queue(prefix, dataset.name)),
-        topic=arns.topic(names.topic(prefix, dataset.name)) if dataset.publish_events else None,
-        plans=f"{arns.bucket(deployment.plan_bucket)}/plans/{dataset.name}/*",
-        login=login,
-    )

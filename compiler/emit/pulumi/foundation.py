@@ -6,7 +6,8 @@ the program makes the service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -14,13 +15,17 @@ from pulumi import ResourceOptions
 
 from compiler.emit import iam
 from compiler.emit.pulumi.deployment import Deployment, after
-from compiler.emit.pulumi.table_provider import ControlSchema
+from compiler.emit.pulumi.table_provider import ControlSchema, DatasetSchemas
+
+OUTPUT = "foundation"
+"""The stack's output by which other stacks stand on its foundation."""
 
 
 class Foundation(pulumi.ComponentResource):
     """`sluice:index:Foundation`: owned by this stack.
 
-    `schemas` are the Postgres schemas of all its datasets. `plans` is the bucket's name once it can take objects.
+    `schemas` are the Postgres schemas of all its datasets. `plans` is the bucket's name once it can take objects,
+    `plan_bucket` the name alone, for policies; `exports` are for the stacks that refer to this one.
     """
 
     def __init__(
@@ -29,8 +34,40 @@ class Foundation(pulumi.ComponentResource):
         super().__init__("sluice:index:Foundation", name, {}, opts)
         here = ResourceOptions(parent=self)
         self.plans: pulumi.Output[str] = _plan_bucket(deployment, here)
-        self.control = ControlSchema("control-schema", tuple(sorted(set(schemas))), here)
-        self.register_outputs({"plan_bucket": self.plans})
+        self.plan_bucket: pulumi.Input[str] = deployment.plan_bucket
+        self.control: pulumi.Resource = ControlSchema("control-schema", tuple(sorted(set(schemas))), here)
+        self.exports: Mapping[str, Any] = {"plan_bucket": self.plans}
+        self.register_outputs(dict(self.exports))
+
+
+class ReferencedFoundation(pulumi.ComponentResource):
+    """`sluice:index:ReferencedFoundation`: that of the stack which `sluice:foundation` names, known by its outputs.
+
+    It has what `Foundation` has. Of the database only schemas that the datasets need and that are not there are made.
+    """
+
+    def __init__(
+        self, name: str, deployment: Deployment, schemas: Iterable[str], opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("sluice:index:ReferencedFoundation", name, {}, opts)
+        here = ResourceOptions(parent=self)
+        stack = pulumi.StackReference(deployment.stack.foundation, opts=here)
+        bucket: pulumi.Output[str] = stack.require_output(OUTPUT).apply(
+            lambda found: str(found["plan_bucket"])
+        )
+        self.plans = bucket
+        self.plan_bucket: pulumi.Input[str] = bucket
+        self.control: pulumi.Resource = DatasetSchemas("schemas", tuple(sorted(set(schemas))), here)
+        self.exports: Mapping[str, Any] = {"plan_bucket": bucket}
+        self.register_outputs(dict(self.exports))
+
+
+def foundation_of(
+    deployment: Deployment, schemas: Iterable[str], opts: ResourceOptions
+) -> Foundation | ReferencedFoundation:
+    """The stack's own foundation, or the one that its configuration names."""
+    make = Foundation if deployment.stack.foundation == "own" else ReferencedFoundation
+    return make("foundation", deployment, schemas, opts)
 
 
 def _plan_bucket(deployment: Deployment, here: ResourceOptions) -> pulumi.Output[str]:

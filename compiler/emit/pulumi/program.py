@@ -16,6 +16,7 @@ from compiler.dataset import Dataset
 from compiler.emit.deployed import deployed
 from compiler.emit.pulumi.dataset import BufferedDataset, CompiledUnit
 from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.foundation import OUTPUT
 from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess
 from compiler.emit.pulumi.table_provider import TableTarget
@@ -102,6 +103,7 @@ def providers(stack: StackConfig) -> pulumi.ResourceOptions:
 
 def export(
     deployment: Deployment,
+    foundation: Mapping[str, Any],
     datasets: Mapping[str, BufferedDataset],
     producers: Mapping[str, ProducerAccess],
     operator: OperatorAccess | None,
@@ -118,6 +120,7 @@ def export(
     }
     exports: dict[str, Any] = {name: dict(dataset.exports) for name, dataset in sorted(datasets.items())}
     pulumi.export("environment", environment)
+    pulumi.export(OUTPUT, dict(foundation))
     pulumi.export("datasets", exports)
     pulumi.export("producers", {name: dict(access.exports) for name, access in sorted(producers.items())})
     if operator is not None:

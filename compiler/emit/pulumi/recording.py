@@ -31,6 +31,8 @@ from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 STACK = "pulumi:pulumi:Stack"
+REFERENCE = "pulumi:pulumi:StackReference"
+MADE_UP_REFERENCE = {"foundation": {"plan_bucket": "referenced-foundation-plans"}}
 AWS_PROVIDER = "pulumi:providers:aws"
 ACCOUNT, REGION = "123456789012", "eu-central-1"  # of a program that declares no provider
 
@@ -44,8 +46,9 @@ class _NoMocks(Mocks):
 
 
 class _Monitor(MockMonitor):
-    def __init__(self) -> None:
+    def __init__(self, references: Mapping[str, Any]) -> None:
         super().__init__(_NoMocks())
+        self._references = references
         self.recorded: list[dict[str, Any]] = []
         self.exports: dict[str, Any] = {}
         self._region, self._account = REGION, ACCOUNT
@@ -82,6 +85,31 @@ class _Monitor(MockMonitor):
         identity = outputs.get("id", request.name) if request.custom else ""
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=answer)
 
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the engine's method
+        if request.type != REFERENCE:
+            raise NotImplementedError(request.type)
+        with _event_loop():
+            name = rpc.deserialize_properties(request.properties)["name"]
+            self.recorded.append(
+                {
+                    "type": request.type,
+                    "name": request.name,
+                    "parent": _key(request.parent) if "::" in request.parent else "",
+                    "inputs": {"name": name},
+                    "depends_on": [],
+                    "protect": False,
+                    "retain": False,
+                    "ignore_changes": [],
+                    "secret_inputs": [],
+                    "arn": "",
+                }
+            )
+            outputs = self._references.get(name, MADE_UP_REFERENCE)
+            answer = {"name": name, "outputs": outputs, "secretOutputNames": []}
+            properties = _sync_await(rpc.serialize_properties(answer, {}))
+        urn = self.make_urn(request.parent, request.type, request.name)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=properties)
+
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the engine's method
         if f"::{STACK}::" in request.urn:
             with _event_loop():
@@ -90,13 +118,18 @@ class _Monitor(MockMonitor):
 
 
 def record(
-    program: Callable[[], object], configuration: Mapping[str, str] | None = None, *, stack: str = "embedded"
+    program: Callable[[], object],
+    configuration: Mapping[str, str] | None = None,
+    *,
+    stack: str = "embedded",
+    references: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run a program and return what it declared, as `compiler.emit.graph.Graph.of` reads it.
 
-    `configuration` are Sluice's keys, without their namespace. Raises what the program raises.
+    `configuration` are Sluice's keys, without their namespace; `references` the outputs of other stacks by their names,
+    made up where they are not given. Raises what the program raises.
     """
-    monitor, loop = _Monitor(), asyncio.new_event_loop()
+    monitor, loop = _Monitor(references or {}), asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     set_all_config({f"sluice:{key}": value for key, value in (configuration or {}).items()})
     set_mocks(_NoMocks(), project="sluice", stack=stack, preview=False, monitor=monitor)

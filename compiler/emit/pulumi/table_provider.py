@@ -132,6 +132,22 @@ class ControlSchemaProvider(ResourceProvider):
         return _outputs(props)
 
 
+class DatasetSchemasProvider(ControlSchemaProvider):
+    """Brings the datasets' schemas on a foundation that another stack has made, and none of that foundation."""
+
+    def _apply(self, props: Mapping[str, Any]) -> dict[str, Any]:
+        with session.connect(self._admin.conninfo()) as connection:
+            absent = missing(connection, tuple(props["schemas"]))
+            lacks = [*absent.roles, *absent.files]
+            if lacks:
+                raise PlanError(
+                    f"the foundation lacks {', '.join(lacks)}. Deploy the stack that sluice:foundation names first,"
+                    " with this release."
+                )
+            apply_control(connection, tuple(props["schemas"]))
+        return _outputs(props)
+
+
 class DatasetTableProvider(ResourceProvider):
     """Brings one dataset's table to the end of its chain. It is pickled by reference, so it is made without any state."""
 
@@ -233,6 +249,13 @@ class ControlSchema(Resource, module="sluice", name="ControlSchema"):
 
     def __init__(self, name: str, schemas: Sequence[str], opts: ResourceOptions | None = None) -> None:
         super().__init__(ControlSchemaProvider(), name, {"schemas": list(schemas)}, opts)
+
+
+class DatasetSchemas(Resource, module="sluice", name="DatasetSchemas"):
+    """`pulumi-python:dynamic/sluice:DatasetSchemas`. Its foundation is another stack's."""
+
+    def __init__(self, name: str, schemas: Sequence[str], opts: ResourceOptions | None = None) -> None:
+        super().__init__(DatasetSchemasProvider(), name, {"schemas": list(schemas)}, opts)
 
 
 class DatasetTable(Resource, module="sluice", name="DatasetTable"):
