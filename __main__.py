@@ -12,6 +12,7 @@ from compiler.emit.pulumi.compute import Compute
 from compiler.emit.pulumi.dashboard import dashboard_of
 from compiler.emit.pulumi.dataset import BufferedDataset
 from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.encryption import with_key
 from compiler.emit.pulumi.foundation import foundation_of
 from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess, buffers_by_producer
@@ -27,8 +28,8 @@ stack = loaded.require()
 units, unplanned = program.units(stack, root, datasets)
 program.require(unplanned)
 
-deployment, providers = Deployment(stack), program.providers(stack)
-deployed = [unit.dataset for unit in units]
+deployed, providers = [unit.dataset for unit in units], program.providers(stack)
+deployment = with_key(Deployment(stack), deployed, providers)
 foundation = foundation_of(deployment, [dataset.schema for dataset in deployed], providers)
 producers = {
     producer: ProducerAccess(producer, deployment, buffers, providers)

@@ -138,6 +138,11 @@ def operator_role(prefix: str) -> str:
     return physical(prefix, "operator", "", POSTGRES_LIMIT)
 
 
+def key_alias(prefix: str) -> str:
+    """The alias of the stack's KMS key."""
+    return f"alias/sluice/{prefix}"
+
+
 def plan_bucket(prefix: str, account: str, region: str) -> str:
     """S3 bucket names are global and know no underscore."""
     return f"{prefix.replace('_', '-')}-sluice-plans-{account}-{region_code(region)}"

@@ -46,6 +46,10 @@ class Arns:
         """A Postgres role of a database of RDS, as rds-db:connect names it."""
         return self._regional("rds-db", f"dbuser:{resource_id}/{user}")
 
+    def key(self, identity: str) -> str:
+        """A KMS key."""
+        return self._regional("kms", f"key/{identity}")
+
     def root(self, account: str) -> str:
         """An account as a principal: every identity of it that its own policies let."""
         return f"arn:{self.partition}:iam::{account}:root"

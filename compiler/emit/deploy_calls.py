@@ -57,6 +57,15 @@ class Places:
         known = self._roles.get(name) or self._bound.get(name)
         return [known or f"arn:{self._partition}:iam::{self.stack.account}:role/{name}"]
 
+    def keys(self, resource: Recorded) -> list[str]:
+        """Any key: its id is chosen when it is made."""
+        del resource
+        return [self._regional("kms", "key/*")]
+
+    def alias(self, resource: Recorded) -> list[str]:
+        """The alias itself."""
+        return [self._regional("kms", str(resource.inputs["name"]))]
+
     def secret(self, resource: Recorded) -> list[str]:
         """A secret by its name, before it is there and after; Secrets Manager adds six characters."""
         arn = self._regional("secretsmanager", f"secret:{resource.inputs['secret_name']}")
@@ -74,12 +83,13 @@ class Places:
 
 @dataclass(frozen=True)
 class Calls:
-    """The permissions of one resource type on `where`, under a condition for some; `anywhere` name no resource."""
+    """The permissions of one resource type on `where`, under a condition for some; those `anywhere` name no resource."""
 
     where: Callable[[Places, Recorded], list[str]]
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    anywhere: tuple[str, ...] = ()
+    reads_anywhere: tuple[str, ...] = ()
+    writes_anywhere: tuple[str, ...] = ()
     conditions: Callable[[Places], Mapping[str, Condition]] = lambda _: {}
 
 
@@ -102,6 +112,22 @@ def _own_policies(places: Places) -> Mapping[str, Condition]:
     return {"iam:AttachRolePolicy": condition, "iam:DetachRolePolicy": condition}
 
 
+def _own_key(places: Places) -> Mapping[str, Condition]:
+    """Keys of the stack only, which it knows by its tag; it may give the tag, to its own, while it makes one."""
+    tagged = {"StringEquals": {"aws:ResourceTag/sluice:stack": places.stack.name}}
+    return {
+        **dict.fromkeys(
+            (*_KEY_READS, *_KEY_WRITES, *_service("kms", "CreateAlias DeleteAlias UpdateAlias")), tagged
+        ),
+        "kms:TagResource": {"StringEquals": {"aws:RequestTag/sluice:stack": places.stack.name}},
+    }
+
+
+_KEY_READS = _service("kms", "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags")
+_KEY_WRITES = _service(
+    "kms",
+    "DisableKey EnableKey EnableKeyRotation PutKeyPolicy ScheduleKeyDeletion UntagResource UpdateKeyDescription",
+)
 _QUEUE_DOCUMENT = Calls(
     Places.queue, _service("sqs", "GetQueueAttributes"), _service("sqs", "SetQueueAttributes")
 )
@@ -134,6 +160,19 @@ CALLS: Mapping[str, Calls] = {
         _service("iam", "ListAttachedRolePolicies"),
         _service("iam", "AttachRolePolicy DetachRolePolicy"),
         conditions=_own_policies,
+    ),
+    "aws:kms/alias:Alias": Calls(
+        Places.alias,
+        (),
+        _service("kms", "CreateAlias DeleteAlias UpdateAlias"),
+        reads_anywhere=_service("kms", "ListAliases"),
+    ),
+    "aws:kms/key:Key": Calls(
+        Places.keys,
+        _KEY_READS,
+        (*_KEY_WRITES, "kms:CreateAlias", "kms:DeleteAlias", "kms:TagResource", "kms:UpdateAlias"),
+        writes_anywhere=_service("kms", "CreateKey"),
+        conditions=_own_key,
     ),
     "aws:s3/bucket:Bucket": Calls(
         Places.own,

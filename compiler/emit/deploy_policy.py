@@ -60,7 +60,7 @@ def _needs(graph: Graph, stack: StackConfig, *, read_only: bool) -> Iterator[Nee
         for action in (*calls.reads, *(() if read_only else calls.writes)):
             for arn in calls.where(places, one):
                 yield action, arn, _text(conditions.get(action))
-        for action in calls.anywhere:
+        for action in (*calls.reads_anywhere, *(() if read_only else calls.writes_anywhere)):
             yield action, "*", ""
     if not read_only and stack.database.admin.startswith("arn:"):
         yield "secretsmanager:GetSecretValue", stack.database.admin, ""

@@ -23,6 +23,25 @@ _SINK_QUEUE_ACTIONS = [
     "sqs:ReceiveMessage",
 ]
 _OPERATOR_QUEUE_ACTIONS = [*_SINK_QUEUE_ACTIONS, "sqs:SendMessage"]
+_KEY_USES = ["kms:Decrypt", "kms:GenerateDataKey"]
+_KEY_ADMINISTRATION = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+]
 # What a topic's policy may name: SNS refuses "sns:*" there.
 _TOPIC_ACTIONS = [
     "sns:AddPermission",
@@ -41,17 +60,22 @@ def text(document: Document) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def producer_policies(queue_arns: Iterable[str]) -> tuple[Document, ...]:
-    """A producer's rights: `sqs:SendMessage` on its datasets' buffers and nothing else.
+def producer_policies(queue_arns: Iterable[str], key: str | None = None) -> tuple[Document, ...]:
+    """A producer's rights: `sqs:SendMessage` on its datasets' buffers and nothing else; `key` is what encrypts them.
 
     More than one document where the list of queues passes IAM's size; each then holds a run of the sorted ARNs.
     """
-    return _parts(queue_arns, lambda arns: _document([_allow("SendToBuffers", ["sqs:SendMessage"], arns)]))
+    return _parts(
+        queue_arns, lambda arns: _document([_allow("SendToBuffers", ["sqs:SendMessage"], arns), *use_of(key)])
+    )
 
 
-def operator_policies(queue_arns: Iterable[str]) -> tuple[Document, ...]:
+def operator_policies(queue_arns: Iterable[str], key: str | None = None) -> tuple[Document, ...]:
     """An operator's rights on buffers and dead-letter queues, split as a producer's: to look, to send again, to delete."""
-    return _parts(queue_arns, lambda arns: _document([_allow("TendQueues", _OPERATOR_QUEUE_ACTIONS, arns)]))
+    return _parts(
+        queue_arns,
+        lambda arns: _document([_allow("TendQueues", _OPERATOR_QUEUE_ACTIONS, arns), *use_of(key)]),
+    )
 
 
 def _parts(queue_arns: Iterable[str], document: Callable[[list[str]], Document]) -> tuple[Document, ...]:
@@ -64,10 +88,12 @@ def _parts(queue_arns: Iterable[str], document: Callable[[list[str]], Document])
     return tuple(map(document, parts))
 
 
-def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str, login: Document) -> Document:
+def sink_policy(
+    *, buffer: str, dead_letter: str, topic: str | None, plans: str, login: Document, key: str | None = None
+) -> Document:
     """A sink's rights, all ARNs: its buffer, its dead-letter queue, its topic (None: it publishes no events), the
     objects under its dataset's plans (`…:bucket/plans/<dataset>/*`: a rolled-back sink reads an older plan); and its
-    login, by `read_login` or `connect`.
+    login, by `read_login` or `connect`. `key` encrypts its queues, where it is not SQS' own.
     """
     publish = [_allow("PublishCommits", ["sns:Publish"], [topic])] if topic else []
     return _document(
@@ -77,6 +103,7 @@ def sink_policy(*, buffer: str, dead_letter: str, topic: str | None, plans: str,
             *publish,
             _allow("ReadPlans", ["s3:GetObject"], [plans]),
             login,
+            *use_of(key),
         ]
     )
 
@@ -89,6 +116,57 @@ def read_login(secret: str) -> Document:
 def connect(database_user: str) -> Document:
     """The statement by which a sink logs in as its one user of RDS (an ARN, `Arns.database_user`)."""
     return _allow("Connect", ["rds-db:connect"], [database_user])
+
+
+def use_of(key: str | None) -> list[Document]:
+    """The statement by which whoever sends or receives uses the queues' key: SQS asks for both, on either side."""
+    return [_allow("UseKey", _KEY_USES, [key])] if key else []
+
+
+def key_policy(arns: Arns, senders: Iterable[str] = ()) -> Document:
+    """The policy of the queues' key: its account administers it and gives its use away, through SQS only.
+
+    Without the account nobody could ever change the key again. `senders` are roles of other accounts, as `queue_policy`
+    has them. "*" is the key that the policy belongs to.
+    """
+    through_sqs = {"kms:ViaService": f"sqs.{arns.region}.amazonaws.com"}
+    own = {"AWS": arns.root(arns.account)}
+    statements: list[Document] = [
+        {
+            "Sid": "Administer",
+            "Effect": "Allow",
+            "Principal": own,
+            "Action": _KEY_ADMINISTRATION,
+            "Resource": "*",
+        },
+        {
+            "Sid": "UseThroughSqs",
+            "Effect": "Allow",
+            "Principal": own,
+            "Action": _KEY_USES,
+            "Resource": "*",
+            "Condition": {"StringEquals": {**through_sqs, "kms:CallerAccount": arns.account}},
+        },
+    ]
+    statements += [
+        {
+            "Sid": f"SendFrom{account}",
+            "Effect": "Allow",
+            "Principal": {"AWS": arns.root(account)},
+            "Action": _KEY_USES,
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": roles}, "StringEquals": through_sqs},
+        }
+        for account, roles in _by_account(senders)
+    ]
+    return _document(statements)
+
+
+def _by_account(roles: Iterable[str]) -> list[tuple[str, list[str]]]:
+    accounts: dict[str, list[str]] = {}
+    for role in sorted(set(roles)):
+        accounts.setdefault(role.split(":")[4], []).append(role)
+    return sorted(accounts.items())
 
 
 def sink_trust(arns: Arns) -> Document:
@@ -140,9 +218,6 @@ def queue_policy(arns: Arns, queue_arn: str, senders: Iterable[str] = ()) -> Doc
     an account, whose principal is the account and whose condition its roles. SQS refuses a role that does not exist as a
     principal, and forgets one that is made anew.
     """
-    accounts: dict[str, list[str]] = {}
-    for role in sorted(set(senders)):
-        accounts.setdefault(role.split(":")[4], []).append(role)
     admitted: list[Document] = [
         {
             "Sid": f"SendFrom{account}",
@@ -152,7 +227,7 @@ def queue_policy(arns: Arns, queue_arn: str, senders: Iterable[str] = ()) -> Doc
             "Resource": [queue_arn],
             "Condition": {"ArnEquals": {"aws:PrincipalArn": roles}},
         }
-        for account, roles in sorted(accounts.items())
+        for account, roles in _by_account(senders)
     ]
     return _document([*admitted, _deny_without_tls(["sqs:*"], [queue_arn])])
 

@@ -18,6 +18,10 @@ RECEIVE_WAIT_SECONDS = 20
 """SQS' longest poll: an idle sink costs three requests a minute."""
 
 
+DATA_KEY_SECONDS = 300
+"""How long SQS works with one data key of a customer's key: KMS is asked, and paid, once in that time for each sender."""
+
+
 def redrive(dead_letter_arn: str, max_receive_count: int) -> dict[str, Json]:
     """The buffer's redrive policy: a message that was received that often moves to the dead-letter queue."""
     return {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": max_receive_count}

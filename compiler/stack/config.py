@@ -87,6 +87,7 @@ class StackConfig:
     principals: tuple[tuple[str, Principal], ...]
     operator: Principal | None
     database: Database
+    encryption: str  # of messages at rest: "sqs" or "customer_key"
     foundation: str  # "own", or the stack whose foundation it is
     network: Network
     cluster: str | None

@@ -120,6 +120,7 @@ def _config(name: str, values: Mapping[str, Json]) -> StackConfig:
         overrides=tuple(
             (dataset, JsonDocument.of(fields)) for dataset, fields in sorted(values["overrides"].items())
         ),
+        encryption=values["encryption"],
         foundation=values["foundation"],
         permissions_boundary=values.get("permissions_boundary"),
         protect=values["protect"],

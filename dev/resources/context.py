@@ -97,6 +97,11 @@ class Context:
         return client
 
     @property
+    def kms(self) -> Any:
+        """The KMS client."""
+        return self.client("kms")
+
+    @property
     def iam(self) -> IAMClient:
         """The IAM client."""
         client: IAMClient = self.client("iam")

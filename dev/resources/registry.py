@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dev.resources import declared, dynamic, iam, postgresql, providers, s3, services, sns, sqs
+from dev.resources import declared, dynamic, iam, kms, postgresql, providers, s3, services, sns, sqs
 from dev.resources.handler import Handler, ResourceError
 
 HANDLERS: Mapping[str, Handler] = {
@@ -16,6 +16,8 @@ HANDLERS: Mapping[str, Handler] = {
         iam.Role(),
         iam.RolePolicy(),
         iam.RolePolicyAttachment(),
+        kms.Alias(),
+        kms.Key(),
         postgresql.Grant(),
         postgresql.GrantRole(),
         postgresql.Role(),

@@ -12,6 +12,8 @@ from dev.resources.handler import Created, Properties, Served, State, Upsert, ph
 # The wire's property -> SQS' attribute; a property that is not given takes SQS' default.
 ATTRIBUTES = {
     "delaySeconds": "DelaySeconds",
+    "kmsDataKeyReusePeriodSeconds": "KmsDataKeyReusePeriodSeconds",
+    "kmsMasterKeyId": "KmsMasterKeyId",
     "maxMessageSize": "MaximumMessageSize",
     "messageRetentionSeconds": "MessageRetentionPeriod",
     "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
@@ -20,6 +22,8 @@ ATTRIBUTES = {
 }
 DEFAULTS = {
     "DelaySeconds": "0",
+    "KmsDataKeyReusePeriodSeconds": "300",
+    "KmsMasterKeyId": "",
     "MaximumMessageSize": "1048576",
     "MessageRetentionPeriod": "345600",
     "ReceiveMessageWaitTimeSeconds": "0",
@@ -92,7 +96,8 @@ def _live(context: Context, url: str) -> Mapping[str, str] | None:
 
 def _attributes(inputs: Properties) -> dict[str, str]:
     given = {attribute: _text(inputs[key]) for key, attribute in ATTRIBUTES.items() if key in inputs}
-    return {**DEFAULTS, **given}
+    by_key = {"SqsManagedSseEnabled": "false"} if "kmsMasterKeyId" in inputs else {}
+    return {**DEFAULTS, **by_key, **given}
 
 
 def _text(value: object) -> str:

@@ -61,6 +61,35 @@ def attributes(context: Context, state: State) -> dict[str, str]:
     return {str(name): text for name, text in found.items()}
 
 
+def test_key_with_its_alias_and_a_queue_that_it_encrypts(context: Context, unique: str) -> None:
+    inputs = {
+        "description": unique,
+        "enableKeyRotation": True,
+        "deletionWindowInDays": 7,
+        "policy": json.dumps({"Version": "2012-10-17", "Statement": []}),
+        "tags": {"a": "b"},
+    }
+    key = make(context, "aws:kms/key:Key", inputs)
+    alias = make(context, "aws:kms/alias:Alias", {"name": f"alias/{unique}", "targetKeyId": key.id})
+    found = context.kms.describe_key(KeyId=alias.id)["KeyMetadata"]
+    assert (found["KeyId"], found["Arn"]) == (key.id, key.outputs["arn"])
+    assert context.kms.get_key_rotation_status(KeyId=key.id)["KeyRotationEnabled"] is True
+    policy = context.kms.get_key_policy(KeyId=key.id, PolicyName="default")["Policy"]
+    assert json.loads(policy) == json.loads(str(inputs["policy"]))
+
+    encrypted = {"name": unique, "kmsMasterKeyId": key.outputs["arn"], "kmsDataKeyReusePeriodSeconds": 300}
+    queue = make(context, "aws:sqs/queue:Queue", encrypted)
+    assert attributes(context, queue)["KmsMasterKeyId"] == key.outputs["arn"]
+    assert attributes(context, queue).get("SqsManagedSseEnabled", "false") == "false"
+    plain = change(context, "aws:sqs/queue:Queue", queue, {"name": unique, "sqsManagedSseEnabled": True})
+    assert attributes(context, plain)["SqsManagedSseEnabled"] == "true"
+
+    delete(context, "aws:sqs/queue:Queue", plain)
+    delete(context, "aws:kms/alias:Alias", alias)
+    delete(context, "aws:kms/key:Key", key)
+    assert context.kms.describe_key(KeyId=key.id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
 def test_queue(context: Context, unique: str) -> None:
     token = "aws:sqs/queue:Queue"
     inputs = {

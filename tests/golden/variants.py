@@ -23,12 +23,26 @@ _COMMON: Mapping[str, Any] = {
     },
     "operator": {"aws": "arn:aws:iam::123456789012:role/on-call", "postgres": "on_call"},
     "database": _DATABASE,
+    "network": {
+        "vpc": "vpc-0a1b2c3d4e5f60718",
+        "subnets": ["subnet-0a1b2c3d4e5f60718"],
+        "database_cidrs": ["10.0.0.0/16"],
+    },
+    "image": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/sluice-sink@sha256:{'ab' * 32}",
+    "alarm_topics": {"*": "arn:aws:sns:eu-central-1:123456789012:on-call"},
 }
 STACK = "variant"
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "secret": {"database": {**_DATABASE, "auth": "secret", "password_rotation": 1}},
     "iam": {"database": {**_DATABASE, "auth": "iam", "resource_id": "db-ABCDEFGHIJKL01234"}},
+    "customer_key": {
+        "encryption": "customer_key",
+        "principals": {
+            "monitor": {"aws": "arn:aws:iam::210987654321:role/jobs/monitor"},
+            "analytics": {"postgres": "analytics"},
+        },
+    },
     "referenced_foundation": {"foundation": "acme/sluice/base", "prefix": "more"},
     "cross_account": {
         "principals": {

@@ -22,6 +22,7 @@ from dev.resources.context import Context
 from dev.resources.handler import State
 from dev.resources.registry import HANDLERS
 from dev.resources.wire import exact
+from tests.golden.variants import STACK, configuration
 from tests.pulumi.recording import EMBEDDED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +152,23 @@ def test_by_prefix_it_stays_as_it_is_when_a_dataset_is_added(graph, stack):
     assert without_conditions(before) == without_conditions(after)
     resources = {resource for one in after for resource in one["Resource"]}
     assert "arn:aws:sqs:eu-central-1:123456789012:embedded_*" in resources
+
+
+def test_only_the_stacks_own_keys_are_touched(project):
+    configured = configuration("customer_key")
+    own = load_stack(ROOT / f"Pulumi.{STACK}.yaml", configured).require()
+    graph = project.record(configured, STACK)
+    assert unknown(graph) == []
+    found = pairs(deploy_policy(graph, own, read_only=False))
+    keys = "arn:aws:kms:eu-central-1:123456789012:key/*"
+    tagged = {"StringEquals": {"aws:ResourceTag/sluice:stack": STACK}}
+    assert all(
+        conditions[keys] == tagged
+        for action, conditions in found.items()
+        if keys in conditions and action != "kms:TagResource"
+    )
+    assert found["kms:CreateKey"] == {"*": None}
+    assert "kms:CreateKey" not in pairs(deploy_policy(graph, own, read_only=True))
 
 
 def test_every_type_of_the_program_has_its_calls_listed(graph):

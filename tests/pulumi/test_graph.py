@@ -193,6 +193,22 @@ def test_with_iam_authentication_there_is_no_secret_and_rds_iam_stands_on_the_ro
     assert graph.exports["environment"]["database_auth"] == "iam"
 
 
+def test_a_key_of_the_stacks_own_encrypts_its_queues(project):
+    graph = project.record(configuration("customer_key"), STACK)
+    [key] = graph.of_type("aws:kms/key:Key")
+    assert (key.inputs["enableKeyRotation"], key.protect, key.retain) == (True, True, True)
+    for queue in graph.of_type(QUEUE):
+        assert queue.inputs["kmsMasterKeyId"] == key.arn
+        assert "sqsManagedSseEnabled" not in queue.inputs
+        assert key.key in queue.depends_on
+    [handed] = graph.exports["producers"]["monitor"]["policies"]
+    assert {"Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": [key.arn]}.items() <= handed[
+        "Statement"
+    ][1].items()
+    for kind, name in (("policy:Policy", "operator-1"), ("rolePolicy:RolePolicy", "alert_events-sink")):
+        assert key.arn in graph.one(f"aws:iam/{kind}", name).inputs["policy"]
+
+
 def test_only_updating_modes_may_update(graph):
     rights = {one.name: one.inputs["privileges"] for one in graph.of_type(GRANT)}
     assert rights["alert_events-write"] == ["INSERT", "SELECT"]

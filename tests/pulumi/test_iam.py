@@ -69,6 +69,35 @@ def test_a_sink_with_iam_authentication_connects_as_its_one_user():
     }
 
 
+KEY = ARNS.key("1" * 36)
+USES = {("kms:Decrypt", KEY), ("kms:GenerateDataKey", KEY)}
+
+
+@pytest.mark.parametrize(
+    ("documents", "plain"),
+    [
+        (iam.producer_policies([ARNS.queue("a")], KEY), iam.producer_policies([ARNS.queue("a")])),
+        (iam.operator_policies([ARNS.queue("a")], KEY), iam.operator_policies([ARNS.queue("a")])),
+        ((iam.sink_policy(**SINK, key=KEY),), (iam.sink_policy(**SINK),)),
+    ],
+)
+def test_a_key_of_the_stacks_own_is_used_by_whoever_sends_or_receives(documents, plain):
+    [with_key], [without] = documents, plain
+    assert rights(with_key) - rights(without) == USES
+
+
+def test_a_keys_use_goes_through_sqs_and_its_policy_names_roles_of_others():
+    role = "arn:aws:iam::210987654321:role/monitor"
+    administer, own, other = iam.key_policy(ARNS, [role])["Statement"]
+    assert "Condition" not in administer
+    assert not {"kms:Decrypt", "kms:GenerateDataKey", "kms:*"} & set(administer["Action"])
+    through = {"kms:ViaService": "sqs.eu-central-1.amazonaws.com"}
+    assert own["Condition"] == {"StringEquals": {**through, "kms:CallerAccount": "123456789012"}}
+    assert own["Action"] == other["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert other["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert other["Condition"] == {"ArnEquals": {"aws:PrincipalArn": [role]}, "StringEquals": through}
+
+
 def test_a_sink_that_publishes_nothing_may_publish_nothing():
     document = iam.sink_policy(**{**SINK, "topic": None})
     assert not any(action.startswith("sns:") for action, _ in rights(document))

@@ -49,6 +49,7 @@ def _is_about_data(right: Right) -> bool:
 
 
 def _expected(compiled: Compiled) -> Iterator[Expected]:
+    yield from _of_the_account(compiled.stack)
     yield from _of_the_operator(compiled.stack, compiled.datasets)
     for dataset in compiled.datasets:
         yield from _of_producers(compiled.stack, dataset)
@@ -56,6 +57,35 @@ def _expected(compiled: Compiled) -> Iterator[Expected]:
         yield from _in_postgres(compiled.stack, dataset)
     for one in compiled.graph.of_type("aws:iam/role:Role"):
         yield ("Service ecs-tasks.amazonaws.com", "sts:AssumeRole", re.escape(one.arn))
+
+
+KEY_USES = ("kms:Decrypt", "kms:GenerateDataKey")
+
+
+def _uses(stack: StackConfig, *principals: str) -> Iterator[Expected]:
+    """The use of the stack's key, where it has one."""
+    if stack.encryption == "customer_key":
+        for principal in principals:
+            yield from ((principal, action, _key(stack)) for action in KEY_USES)
+
+
+def _key(stack: StackConfig) -> str:
+    return re.escape(Arns(stack.region, stack.account).key("")) + "[0-9a-f-]{36}"
+
+
+def _of_the_account(stack: StackConfig) -> Iterator[Expected]:
+    """A key's own account administers it and gives its use away; what it may so is every right to the one key."""
+    if stack.encryption == "customer_key":
+        root = Arns(stack.region, stack.account).root(stack.account)
+        yield from ((root, f"kms:{action}", _key(stack)) for action in ADMINISTRATION.split())
+        yield from _uses(stack, root)
+
+
+ADMINISTRATION = (
+    "CancelKeyDeletion CreateAlias DeleteAlias DescribeKey DisableKey EnableKey EnableKeyRotation GetKeyPolicy"
+    " GetKeyRotationStatus ListResourceTags PutKeyPolicy ScheduleKeyDeletion TagResource UntagResource UpdateAlias"
+    " UpdateKeyDescription"
+)
 
 
 def _queues(stack: StackConfig, dataset: Dataset) -> tuple[str, str]:
@@ -72,6 +102,7 @@ def _of_producers(stack: StackConfig, dataset: Dataset) -> Iterator[Expected]:
         is_ours = principal.aws_account == stack.account
         who = principal.aws_role_name if is_ours else principal.aws_arn
         yield (f"role {who}", "sqs:SendMessage", buffer)
+        yield from _uses(stack, f"role {who}")
 
 
 def _of_the_sink(stack: StackConfig, dataset: Dataset) -> Iterator[Expected]:
@@ -80,6 +111,7 @@ def _of_the_sink(stack: StackConfig, dataset: Dataset) -> Iterator[Expected]:
     place = re.escape(f"{stack.region}:{stack.account}:")
     yield from (may(f"sqs:{action}", buffer) for action in TENDING)
     yield may("sqs:SendMessage", dead_letter)
+    yield from _uses(stack, may("", "")[0])
     yield may("s3:GetObject", rf"arn:[a-z-]+:s3:::[a-z0-9-]+/plans/{dataset.name}/\*")
     if stack.database.auth == "secret":
         secret = re.escape(names.login_secret(stack.prefix, dataset.name))
@@ -101,6 +133,7 @@ def _of_the_operator(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Itera
     for dataset in datasets:
         for queue in _queues(stack, dataset):
             yield from (may(f"sqs:{action}", queue) for action in (*TENDING, "SendMessage"))
+    yield from _uses(stack, f"role {name}")
     arn = Arns(stack.region, stack.account).role(names.iam_path(stack.prefix), name)
     yield (f"role {stack.operator.aws_arn}", "sts:AssumeRole", re.escape(arn))
     group = names.operator_role(stack.prefix)

@@ -92,7 +92,10 @@ def _queue(
         message_retention_seconds=retention_seconds,
         receive_wait_time_seconds=queues.RECEIVE_WAIT_SECONDS,
         visibility_timeout_seconds=dataset.buffer.visibility_timeout_seconds,
-        sqs_managed_sse_enabled=True,
+        # One of the two: SQS refuses both.
+        sqs_managed_sse_enabled=None if deployment.key else True,
+        kms_master_key_id=deployment.key,
+        kms_data_key_reuse_period_seconds=queues.DATA_KEY_SECONDS if deployment.key else None,
         tags=deployment.tags(dataset),
         opts=deployment.kept(here, dataset),
     )

@@ -162,17 +162,23 @@ def _sink_role(
         opts=here,
     )
     secret: pulumi.Input[str] = login.secret_arn if login else ""
-    text = pulumi.Output.all(foundation.plan_bucket, secret).apply(
-        lambda known: iam.text(sink_document(dataset, deployment, plan_bucket=known[0], secret_arn=known[1]))
+    key: pulumi.Input[str] = deployment.key or ""
+    text = pulumi.Output.all(foundation.plan_bucket, secret, key).apply(
+        lambda known: iam.text(
+            sink_document(dataset, deployment, plan_bucket=known[0], secret_arn=known[1], key_arn=known[2])
+        )
     )
     policy = aws.iam.RolePolicy(f"{dataset.name}-sink", name="sink", role=role.name, policy=text, opts=here)
     return role, policy
 
 
 def sink_document(
-    dataset: Dataset, deployment: Deployment, *, plan_bucket: str, secret_arn: str
+    dataset: Dataset, deployment: Deployment, *, plan_bucket: str, secret_arn: str, key_arn: str
 ) -> iam.Document:
-    """The sink's policy. The secret's ARN, empty for IAM authentication, ends in characters that AWS chooses."""
+    """The sink's policy. The secret's ARN, empty for IAM authentication, ends in characters that AWS chooses.
+
+    `key_arn` is empty where SQS encrypts by its own keys.
+    """
     arns, prefix = deployment.arns, deployment.prefix
     return iam.sink_policy(
         buffer=arns.queue(names.buffer_queue(prefix, dataset.name)),
@@ -180,6 +186,7 @@ def sink_document(
         topic=arns.topic(names.topic(prefix, dataset.name)) if dataset.publish_events else None,
         plans=f"{arns.bucket(plan_bucket)}/plans/{dataset.name}/*",
         login=iam.read_login(secret_arn) if secret_arn else _connect(dataset, deployment),
+        key=key_arn or None,
     )
 
 

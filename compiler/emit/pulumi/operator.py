@@ -13,7 +13,7 @@ from pulumi import ResourceOptions
 from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
-from compiler.emit.pulumi.deployment import Deployment, after
+from compiler.emit.pulumi.deployment import Deployment, after, text_of
 from compiler.stack import Principal
 
 
@@ -35,7 +35,9 @@ class OperatorAccess(pulumi.ComponentResource):
         super().__init__("sluice:index:OperatorAccess", "operator", {}, opts)
         here = ResourceOptions(parent=self)
         role = _iam_role(str(principal.aws_arn), deployment, here)
-        _attach(role, iam.operator_policies(_queues(datasets, deployment)), deployment, here)
+        queues = _queues(datasets, deployment)
+        documents = deployment.documents(lambda key: iam.operator_policies(queues, key))
+        _attach(role, documents, deployment, here)
         group = _postgres_role(str(principal.postgres_role), deployment, after(here, control))
         arn = deployment.arns.role(
             deployment.iam_path, names.operator_iam_role(deployment.prefix, deployment.stack.region)
@@ -72,14 +74,17 @@ def _iam_role(taken_by: str, deployment: Deployment, here: ResourceOptions) -> a
 
 
 def _attach(
-    role: aws.iam.Role, documents: Iterable[iam.Document], deployment: Deployment, here: ResourceOptions
+    role: aws.iam.Role,
+    documents: Iterable[pulumi.Input[iam.Document]],
+    deployment: Deployment,
+    here: ResourceOptions,
 ) -> None:
     for part, document in enumerate(documents, start=1):
         policy = aws.iam.Policy(
             f"operator-{part}",
             name=names.operator_policy(deployment.prefix, deployment.stack.region, part),
             path=deployment.iam_path,
-            policy=iam.text(document),
+            policy=text_of(document),
             tags=deployment.tags(),
             opts=here,
         )

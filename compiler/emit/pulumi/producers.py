@@ -12,7 +12,7 @@ from pulumi import ResourceOptions
 from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
-from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.deployment import Deployment, text_of
 from compiler.stack import Principal
 
 
@@ -32,7 +32,8 @@ class ProducerAccess(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sluice:index:ProducerAccess", producer, {}, opts)
         principal = deployment.stack.principal(producer)
-        documents = iam.producer_policies(buffer_arns)
+        buffers = tuple(buffer_arns)
+        documents = deployment.documents(lambda key: iam.producer_policies(buffers, key))
         is_ours = not is_foreign(principal, deployment)
         if is_ours:
             _attach(producer, principal, documents, deployment, ResourceOptions(parent=self))
@@ -51,7 +52,7 @@ def is_foreign(principal: Principal, deployment: Deployment) -> bool:
 def _attach(
     producer: str,
     principal: Principal,
-    documents: Iterable[iam.Document],
+    documents: Iterable[pulumi.Input[iam.Document]],
     deployment: Deployment,
     here: ResourceOptions,
 ) -> None:
@@ -60,7 +61,7 @@ def _attach(
             f"{producer}-send-{part}",
             name=names.producer_policy(deployment.prefix, producer, deployment.stack.region, part),
             path=deployment.iam_path,
-            policy=iam.text(document),
+            policy=text_of(document),
             tags=deployment.tags(),
             opts=here,
         )

@@ -177,6 +177,13 @@ def _made_up(token: str, inputs: Mapping[str, Any], region: str, account: str) -
             return {"id": arn, "arn": arn}
         case "aws:s3/bucket:Bucket":
             return {"id": inputs["bucket"], "arn": f"arn:aws:s3:::{inputs['bucket']}"}
+        case "aws:kms/key:Key":
+            identity = "00000000-0000-0000-0000-000000000000"
+            return {
+                "id": identity,
+                "keyId": identity,
+                "arn": f"arn:aws:kms:{region}:{account}:key/{identity}",
+            }
         case "aws:iam/role:Role":
             arn = f"arn:aws:iam::{account}:role{inputs['path']}{name}"
             return {"id": name, "arn": arn, "uniqueId": f"AROA-{name}"}
