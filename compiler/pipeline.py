@@ -22,12 +22,12 @@ from compiler.dataset import Dataset
 from compiler.examples import example_problems
 from compiler.lower import lower, sealed
 from compiler.manifest import Loaded, RawManifest, load, read
+from compiler.manifest.assignment import assignment_problems
 from compiler.manifest.tombstone import read_tombstone
 from compiler.migrate.chain import chain_findings
 from compiler.problems import Finding, Problem, ProblemsError, errors, ordered
 from compiler.rules import CROSS_RULES, meaning_findings
 from compiler.spread import spread
-from compiler.stack.assignment import assignment_problems
 
 DATASETS = "datasets"
 MANIFEST = "dataset.json"

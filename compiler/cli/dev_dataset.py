@@ -59,14 +59,14 @@ def letters(ctx: click.Context, name: str, limit: int, form: str) -> None:
         for line in _lines(letter):
             click.echo(line)
     more = " at least" if len(found) == limit else ""
-    click.echo(f"{name}:{more} {len(found)} dead letters")
+    click.echo(f"{name}:{more} {len(found)} dead letter{'' if len(found) == 1 else 's'}")
 
 
 def _lines(letter: Letter) -> Iterator[str]:
     said = letter.particulars
-    place = said.get("pointer", "")
     code = f" (SQLSTATE {said['sqlstate']})" if "sqlstate" in said else ""
-    yield f"{letter.reason or 'moved by SQS after its last receive'} {place}: {said.get('text', '')}{code}".strip()
+    told = [said.get("pointer"), f"{said['text']}{code}" if "text" in said else None]
+    yield ": ".join([letter.reason or "moved by SQS after its last receive", *filter(None, told)])
     origin = letter.origin
     if origin:
         yield f"  sent {origin.get('sent_at')} by {origin.get('sender')}, id {origin.get('id')} position {origin.get('position')}"

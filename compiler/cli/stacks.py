@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from compiler.cli.common import fail, project_root, stop
+from compiler.manifest.assignment import FOLDER, Assignment, assign, file_of, read_assignments
 from compiler.pipeline import DATASETS, compile_datasets
 from compiler.problems import errors
-from compiler.stack.assignment import FOLDER, Assignment, assign, file_of, read_assignments
 
 # Changes of these reach no stack: they are not part of what is deployed.
 _ELSEWHERE = ("docs", "tests", "bench", "tools", "templates", "dev", ".github")

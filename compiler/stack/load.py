@@ -8,9 +8,9 @@ from pathlib import Path
 
 from compiler.canonical import Json, JsonDocument
 from compiler.dataset import Dataset
+from compiler.manifest.assignment import read_assignment
 from compiler.problems import Problem, ProblemsError, errors, ordered
 from compiler.stack import overrides, rules, service_rules, shape
-from compiler.stack.assignment import read_assignment
 from compiler.stack.config import Database, Network, Principal, StackConfig
 from compiler.stack.source import Source, read
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from compiler import names
 from compiler.canonical import Json
 from compiler.dataset import Dataset
+from compiler.manifest.assignment import FOLDER, Assignment
 from compiler.problems import Finding
-from compiler.stack.assignment import FOLDER, Assignment
 from compiler.stack.config import EMBEDDED, EVERYONE, StackConfig
 from compiler.suggest import fix_for, quoted
 
@@ -107,7 +107,7 @@ def dataset_findings(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Itera
 
 def _pattern(number: int, pattern: str, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:
     known = [dataset.name for dataset in datasets]
-    if not any(fnmatchcase(name, pattern) for name in known):
+    if pattern != EVERYONE and not any(fnmatchcase(name, pattern) for name in known):
         fix = fix_for(pattern, known, "Add the dataset, or remove the pattern.")
         message = f"no dataset is named {quoted(pattern)}."
         yield Finding(("datasets", number), "stack-names-no-dataset", message, fix)

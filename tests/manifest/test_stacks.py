@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.stack.assignment import MOST, Assignment, assign
+from compiler.manifest.assignment import MOST, Assignment, assign
 from tests.manifest.test_removal import commit, git, orders, rules, sluice
 
 __all__ = ["orders"]

@@ -281,6 +281,8 @@ def test_a_pattern_that_names_no_dataset(tmp_path):
     loaded = load_stack(write(tmp_path, changed("datasets", to=["alert_event"])))
     [found] = loaded.serves([alert_events()])
     assert 'no dataset is named "alert_event". Did you mean "alert_events"?' in str(found)
+    every = load_stack(write(tmp_path, changed("datasets", to=["*"])))
+    assert every.serves([]) == (), "all of none: the last dataset was removed"
 
 
 def test_a_reader_may_not_be_a_role_of_the_stack(tmp_path):
