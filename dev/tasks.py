@@ -1,10 +1,11 @@
-"""Task definitions of the embedded environment: `.sluice/tasks.json`, every revision by its family, as ECS keeps them.
+"""Task definitions of the embedded environment: `.sluice/tasks.json`, every revision that a service may run.
 
 They hold no secret: a container's environment names where one is found.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,38 +24,38 @@ class Task:
     environment: Mapping[str, str]
 
 
+def revision_of(definition: Mapping[str, Any]) -> int:
+    """The number of a revision. ECS counts; here it follows from the content, so that the same definition is the same one."""
+    text = json.dumps(definition, sort_keys=True)
+    return int(hashlib.sha256(text.encode()).hexdigest()[:7], 16) + 1
+
+
 class Tasks:
-    """The revisions, oldest first in each family."""
+    """The revisions by their ARNs."""
 
     def __init__(self, paths: Paths) -> None:
         self._file = paths.root / FILE
 
-    def add(self, family: str, definition: Mapping[str, Any]) -> int:
-        """Keep a new revision; returns its number, from 1. The same definition again is the same revision."""
-        families = self._read()
-        revisions = families.setdefault(family, [])
-        kept = {
+    def put(self, arn: str, definition: Mapping[str, Any]) -> None:
+        """Keep a revision. On disk when this returns."""
+        tasks = self._read()
+        tasks[arn] = {
             "role_arn": definition["taskRoleArn"],
             "containers": json.loads(definition["containerDefinitions"]),
         }
-        if not revisions or revisions[-1] != kept:
-            revisions.append(kept)
-            write_json(self._file, {"families": families})
-        return len(revisions)
+        write_json(self._file, {"tasks": tasks})
 
     def get(self, arn: str) -> Task:
         """The revision of that ARN. Raises DevError where there is none, or where it is more than one container."""
-        family, _, revision = arn.rpartition("/")[2].partition(":")
-        revisions = self._read().get(family, [])
-        if not revision.isdecimal() or not 0 < int(revision) <= len(revisions):
+        found = self._read().get(arn)
+        if found is None:
             raise DevError(f"there is no task definition {arn}.")
-        found = revisions[int(revision) - 1]
         if len(found["containers"]) != 1:
             raise DevError(f"{arn} has {len(found['containers'])} containers; a sink is one process.")
         environment = found["containers"][0].get("environment", [])
         return Task(found["role_arn"], {one["name"]: one["value"] for one in environment})
 
-    def _read(self) -> dict[str, list[dict[str, Any]]]:
-        document = read_json(self._file) or {"families": {}}
-        families: dict[str, list[dict[str, Any]]] = document["families"]
-        return families
+    def _read(self) -> dict[str, dict[str, Any]]:
+        document = read_json(self._file) or {"tasks": {}}
+        tasks: dict[str, dict[str, Any]] = document["tasks"]
+        return tasks

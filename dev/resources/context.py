@@ -13,7 +13,6 @@ import psycopg
 from dev.emulator.client import session
 from dev.emulator.state import EmulatorState
 from dev.state import DevError, Paths
-from dev.tasks import Tasks
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -31,7 +30,7 @@ class Context:
     `postgres` are the keyword arguments of `psycopg.connect` for the administrator. Either side may be missing where no
     handler needs it. `project` and `configuration` are what Pulumi hands to dynamic providers: the project's name, and
     the stack configuration as `namespace:key` -> text. `paths` is the folder of the environment, where processes of its
-    own may run; None where there is none.
+    own run; None where there is none, and none runs.
     """
 
     emulator: EmulatorState | None = None
@@ -41,18 +40,6 @@ class Context:
     paths: Paths | None = None
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
-
-    @property
-    def home(self) -> Paths:
-        """The environment's folder. Raises DevError where there is none."""
-        if self.paths is None:
-            raise DevError("there is no environment here whose folder could hold a process.")
-        return self.paths
-
-    @property
-    def tasks(self) -> Tasks:
-        """The task definitions of the environment."""
-        return Tasks(self.home)
 
     @property
     def region(self) -> str:

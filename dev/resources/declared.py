@@ -13,6 +13,7 @@ from typing import Any
 from dev.resources.checked import breaches, document_faults, faults, request_shape
 from dev.resources.context import Context
 from dev.resources.handler import Created, Handler, Properties, ResourceError, State
+from dev.tasks import Tasks, revision_of
 
 Outputs = Callable[[Context, Properties], dict[str, Any]]
 """What AWS would answer, beside the inputs; `id` among it."""
@@ -79,7 +80,7 @@ class Declared(Handler):
 
 
 class TaskDefinition(Declared):
-    """A task definition: kept in the environment's folder as well, where the service that runs it looks for it."""
+    """A task definition: kept in the environment's folder as well, if there is one, where its service looks for it."""
 
     def document_faults(self, new: Properties) -> list[str]:
         """The containers are a document of ECS' own API."""
@@ -93,8 +94,10 @@ class TaskDefinition(Declared):
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """A new revision."""
         made = super().create(context, name, inputs)
-        revision = context.tasks.add(inputs["family"], inputs)
+        revision = revision_of({key: value for key, value in inputs.items() if key in self.replacing})
         found = arn(context, "ecs", f"task-definition/{inputs['family']}:{revision}")
+        if context.paths is not None:
+            Tasks(context.paths).put(found, inputs)
         return Created(made.id, {**made.outputs, "arn": found, "revision": revision})
 
     def update(self, context: Context, state: State, inputs: Properties) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dev.resources.context import Context
 from dev.resources.handler import Change, ResourceError, State
 from dev.resources.registry import HANDLERS
 from dev.state import DevError, Paths
+from dev.tasks import Tasks
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
@@ -110,14 +111,19 @@ def test_a_container_that_changes_is_a_new_revision_and_the_old_one_stays(contex
     changed = {**inputs, "containerDefinitions": json.dumps([container])}
     assert handler.diff(here, State(first.id, inputs, first.outputs), changed) is Change.REPLACE
     second = handler.create(here, "task", changed)
-    assert (first.outputs["revision"], second.outputs["revision"]) == (1, 2)
+    assert first.outputs["arn"] != second.outputs["arn"]
     assert handler.create(here, "task", changed).outputs["arn"] == second.outputs["arn"]
-    assert here.tasks.get(second.outputs["arn"]).environment == {"A": "b"}
-    assert here.tasks.get(first.outputs["arn"]).environment == {}
+    tasks = Tasks(Paths(tmp_path))
+    assert tasks.get(second.outputs["arn"]).environment == {"A": "b"}
+    assert tasks.get(first.outputs["arn"]).environment == {}
     with pytest.raises(DevError, match="no task definition"):
-        here.tasks.get(first.outputs["arn"] + "7")
+        tasks.get(first.outputs["arn"] + "7")
 
 
-def test_no_sink_runs_where_there_is_no_environment(context: Context):
-    with pytest.raises(DevError, match="no environment here"):
-        HANDLERS[SERVICE].create(context, "service", GOOD[SERVICE])
+def test_where_no_environment_is_a_service_is_kept_and_nothing_runs(context: Context):
+    handler = HANDLERS[SERVICE]
+    made = handler.create(context, "service", GOOD[SERVICE])
+    state = State(made.id, GOOD[SERVICE], made.outputs)
+    assert made.id == "arn:aws:ecs:eu-central-1:123456789012:service/c/s"
+    assert handler.diff(context, state, GOOD[SERVICE]) is Change.NONE
+    handler.delete(context, state)

@@ -15,7 +15,10 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from compiler.cli.database import LIBPQ_VARIABLES
+from compiler.cli.main import main
 from compiler.dataset import Dataset
 from compiler.migrate.propose import Proposal, approve, propose, write
 from compiler.pipeline import compile_datasets
@@ -269,6 +272,18 @@ def test_a_local_sink_trusts_the_operator_too_and_listens_on_loopback(running: E
     assert told.plan == found["datasets"]["alert_events"]["plan_uri"]
 
 
+def test_the_local_sinks_prove_the_plan_of_this_commit(
+    running: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in LIBPQ_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    running.up()
+    asked = ["--project", str(running.project), "status", "--expect-plan", "--wait", "60"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line[0] != " "] == list(DATASETS)
+
+
 def test_what_crashed_is_up_again(running: Environment) -> None:
     paths = running.paths
     sink = Sinks(paths).known()[0]
@@ -363,10 +378,10 @@ def test_check_looks_as_the_sink_does(running: Environment, capfd: pytest.Captur
     kept = running.paths.root / tasks.FILE
     text = kept.read_text()
     document = json.loads(text)
-    for revision in document["families"]["embedded-alert_events"]:
-        for variable in revision["containers"][0]["environment"]:
-            if variable["name"] == settings.DATABASE_NAME:
-                variable["value"] = "gone"
+    revision = document["tasks"][found["datasets"]["alert_events"]["task_definition"]]
+    for variable in revision["containers"][0]["environment"]:
+        if variable["name"] == settings.DATABASE_NAME:
+            variable["value"] = "gone"
     try:
         kept.write_text(json.dumps(document))
         assert sink_check.check(running.paths, state, found, "alert_events") != 0

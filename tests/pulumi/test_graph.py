@@ -190,7 +190,6 @@ def test_with_iam_authentication_there_is_no_secret_and_rds_iam_stands_on_the_ro
     exported = graph.exports["datasets"]["alert_events"]
     assert "login_secret_arn" not in exported
     assert exported["database_user"] == "embedded_alert_events_sink"
-    assert graph.exports["environment"]["database_auth"] == "iam"
 
 
 def test_a_key_of_the_stacks_own_encrypts_its_queues(project):

@@ -115,8 +115,6 @@ def export(
         "region": stack.region,
         "account": stack.account,
         "prefix": stack.prefix,
-        "database_pooler": str(stack.database.pooler),
-        "database_auth": str(stack.database.auth),
     }
     exports: dict[str, Any] = {name: dict(dataset.exports) for name, dataset in sorted(datasets.items())}
     pulumi.export("environment", environment)
