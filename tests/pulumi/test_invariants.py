@@ -100,6 +100,7 @@ BREAKS: list[tuple[str, Callable[[Compiled], Compiled], str, str]] = [
     ("no redrive", lambda c: without(c, REDRIVE), "no-dead-letter-queue", "alert_events-buffer has no dead-letter queue"),
     ("not admitted", lambda c: without(c, ADMIT), "no-dead-letter-queue", "does not admit exactly it"),
     ("short memory", lambda c: changed(c, f"{QUEUE} alert_events-dlq", lambda i: i.update(messageRetentionSeconds=60)), "no-dead-letter-queue", "keeps its messages as long"),
+    ("another timeout", lambda c: changed(c, f"{QUEUE} alert_events-buffer", lambda i: i.update(visibilityTimeoutSeconds=30)), "visible-too-soon", "hides a message for 30 s; the plan has 120 s"),
     ("plain queue", lambda c: changed(c, f"{QUEUE} alert_events-dlq", lambda i: i.update(sqsManagedSseEnabled=False)), "not-encrypted", "alert_events-dlq is not encrypted"),
     ("plain bucket", lambda c: without(c, "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration plans-encrypted"), "not-encrypted", "plans does not say"),
     ("plain connection", lambda c: changed(c, BUFFER_POLICY, lambda i: first(i, Condition={})), "no-tls", "alert_events-buffer may be reached"),

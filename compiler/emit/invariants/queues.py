@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from compiler import names
 from compiler.emit.graph import Graph, Recorded
 from compiler.emit.invariants.stack import Compiled, Violation
 from compiler.emit.rights import Statement, listed
@@ -15,6 +16,7 @@ TOPIC = "aws:sns/topic:Topic"
 BUCKET = "aws:s3/bucket:Bucket"
 KEY = "aws:kms/key:Key"
 TABLE = "pulumi-python:dynamic/sluice:DatasetTable"
+EXTENDING_SECONDS = 10  # the read timeout of the sink's calls to SQS
 KEPT = (QUEUE, BUCKET, KEY, TABLE)
 
 # Where a resource's policy stands, and by which input it names the resource.
@@ -91,10 +93,10 @@ def data_at_rest_is_encrypted(compiled: Compiled) -> Iterator[Violation]:
 
 def nothing_is_reached_without_tls(compiled: Compiled) -> Iterator[Violation]:
     """Each queue, topic and bucket has a policy that denies plain connections to it."""
-    for kind, (policy, names) in POLICIES.items():
+    for kind, (policy, reference) in POLICIES.items():
         documents = compiled.graph.of_type(policy)
         for resource in compiled.graph.of_type(kind):
-            own = [one for one in documents if _is_of(one.inputs[names], resource)]
+            own = [one for one in documents if _is_of(one.inputs[reference], resource)]
             if not any(_denies_plain(one, resource) for one in own):
                 fix = "Give it the statement DenyWithoutTls of compiler/emit/iam.py."
                 yield Violation("no-tls", resource.key, "may be reached without TLS.", fix)
@@ -128,7 +130,28 @@ def what_holds_data_is_protected(compiled: Compiled) -> Iterator[Violation]:
             yield Violation("not-protected", one.key, "holds data and is not protected and retained.", fix)
 
 
+def what_is_in_hand_stays_hidden(compiled: Compiled) -> Iterator[Violation]:
+    """A buffer hides a message as long as the sink's plan says, and a third of that, at which the sink extends it, leaves
+    a batch time to gather and the extending call time to fail once.
+    """
+    queues = {str(one.inputs["name"]): one for one in compiled.graph.of_type(QUEUE)}
+    for dataset in compiled.datasets:
+        queue = queues.get(names.buffer_queue(compiled.stack.prefix, dataset.name))
+        if queue is None:
+            continue
+        planned = dataset.buffer.visibility_timeout_seconds
+        found = int(queue.inputs.get("visibilityTimeoutSeconds", 30))  # SQS' default
+        least = 3 * max(dataset.sink.linger_ms / 1000, EXTENDING_SECONDS)
+        if found != planned or found < least:
+            message = (
+                f"hides a message for {found} s; the plan has {planned} s, and a batch needs {least:g} s."
+            )
+            fix = "Take the queue's timeout from the manifest, and raise buffer.visibility_timeout_seconds."
+            yield Violation("visible-too-soon", queue.key, message, fix)
+
+
 QUEUES = (
+    what_is_in_hand_stays_hidden,
     every_buffer_has_its_dead_letter_queue,
     data_at_rest_is_encrypted,
     nothing_is_reached_without_tls,
