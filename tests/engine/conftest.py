@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dev.emulator.launch import Emulator
+from dev.emulator.state import EmulatorState
+from dev.state import Paths
 from tests.conftest import NO_ENGINE
+from tests.engine.environment import engine_environment
+from tests.engine.project import Project, make_project
 from tools.pulumi.build import BuildError, RefusedError
 from tools.pulumi.engine import engine as find_engine
 
@@ -23,3 +30,24 @@ def engine() -> Path:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"{NO_ENGINE}: {error}")
+
+
+@pytest.fixture
+def own_emulator(tmp_path: Path) -> Iterator[EmulatorState]:
+    """An AWS of the test's own: names of a stack are the same in every test."""
+    server = Emulator(Paths(tmp_path / "emulator").ensure())
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def project(
+    engine: Path, own_emulator: EmulatorState, fresh_database: dict[str, Any], tmp_path: Path
+) -> Project:
+    """A project that deploys one dataset; nothing is deployed yet."""
+    environment = engine_environment(engine, tmp_path)
+    return make_project(
+        tmp_path / "project", environment, own_emulator, fresh_database, ["monitoring_events"]
+    )

@@ -34,6 +34,11 @@ class Project:
     emulator: EmulatorState
     postgres: dict[str, Any]
 
+    @property
+    def state(self) -> Path:
+        """The folder of the file backend."""
+        return Path(self.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
+
     def pulumi(self, *arguments: str, code: int = 0) -> str:
         """What the CLI prints, stdout and stderr together; AssertionError where it ends with another exit code."""
         done = subprocess.run(
@@ -61,12 +66,13 @@ def make_project(
     emulator: EmulatorState,
     postgres: dict[str, Any],
     datasets: list[str],
+    source: Path = ROOT / "datasets",
 ) -> Project:
     """A project that deploys these datasets; its stack is initialised, and whoever the manifests name exists."""
     folder.mkdir()
     for name in PROGRAM:
         shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "datasets", folder / "datasets")
+    shutil.copytree(source, folder / "datasets")
     (folder / ".venv").symlink_to(sys.prefix)
     _configure(folder, emulator, postgres, datasets)
     _principals(folder, emulator, postgres)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -131,10 +132,15 @@ def main() -> None:
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # the engine's way to end a plugin
+        signal.signal(number, lambda *_: asked.set())
     print(port, flush=True)
-    while server.wait_for_termination(timeout=PARENT_SECONDS) and os.getppid() == parent:
-        pass  # an engine that is killed hangs up on nobody
+    # An engine that is killed hangs up on nobody.
+    while not asked.wait(PARENT_SECONDS) and os.getppid() == parent:
+        pass
     host.end()
+    server.stop(grace=None)
 
 
 if __name__ == "__main__":
