@@ -54,10 +54,12 @@ test: engine-start lint ## Style, types, import contracts, then every test (ARGS
 .PHONY: engine
 engine: setup ## Build the real Pulumi engine for its tests, once, into the user's cache (needs Go)
 	@$(BIN)/python -m tools.pulumi.engine
+	@$(BIN)/python -m tools.pulumi.engine postgresql
 
 .PHONY: engine-start
 engine-start: setup
-	@nice -n 10 $(BIN)/python -m tools.pulumi.engine >$(ENGINE_LOG) 2>&1 &
+	@{ nice -n 10 $(BIN)/python -m tools.pulumi.engine; \
+		nice -n 10 $(BIN)/python -m tools.pulumi.engine postgresql; } >$(ENGINE_LOG) 2>&1 &
 
 .PHONY: engine-test
 engine-test: setup ## The tests of the real Pulumi engine only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,25 @@ from dev.state import Paths
 from tests.conftest import NO_ENGINE
 from tests.engine.environment import engine_environment
 from tests.engine.project import Project, make_project
+from tools.pulumi import engine as tools
 from tools.pulumi.build import BuildError, RefusedError
-from tools.pulumi.engine import engine as find_engine
 
 
 @pytest.fixture(scope="session")
 def engine() -> Path:
     """The engine's program. The first test waits for it, minutes where it is still being built."""
+    return _or_skipped(tools.engine)
+
+
+@pytest.fixture(scope="session")
+def postgresql_provider(engine: Path) -> Path:
+    """The published provider pulumi-postgresql, built by the same rules."""
+    return _or_skipped(tools.postgresql_provider)
+
+
+def _or_skipped(find: Callable[[], Path]) -> Path:
     try:
-        return find_engine()
+        return find()
     except RefusedError as error:
         pytest.skip(f"{NO_ENGINE}: {error}")
     except BuildError as error:
