@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from importlib.metadata import version
 from typing import Any
 
 import grpc
@@ -22,7 +23,8 @@ from dev.resources.registry import handler_of
 from dev.resources.wire import UNKNOWN
 from dev.state import DevError
 
-VERSION = "0.0.0"
+# What the engine itself keeps in a provider's configuration: which plugin it is.
+_ENGINES = ("version", "pluginDownloadURL")
 _KIND = provider_pb2.PropertyDiff
 _REPLACING = {
     _KIND.ADD: _KIND.ADD_REPLACE,
@@ -59,13 +61,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        """Our own version; the program asks for the published provider's, which is not checked."""
-        return plugin_pb2.PluginInfo(version=VERSION)
+        """The version of the package whose resources are served: the engine compares it with what the program asks for."""
+        return plugin_pb2.PluginInfo(version=version(f"pulumi-{self._package.name}"))
 
     @_told
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Refuse a setting that nothing here carries out."""
-        return self._check(self._package.provider, request)
+        return self._check(self._package.provider, request, engines=_ENGINES)
 
     @_told
     def DiffConfig(self, request: Any, context: Any) -> Any:
@@ -76,7 +78,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_told
     def Configure(self, request: Any, context: Any) -> Any:
         """Find the emulator or the server, which must be what the configuration says."""
-        inputs = plain(request.args)
+        inputs = {key: value for key, value in plain(request.args).items() if key not in _ENGINES}
         where = self._package.place(inputs)
         if where.emulator is not None:
             self._package.provider.create(where, self._package.name, inputs)
@@ -160,10 +162,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             raise ResourceError(f"the provider {self._package.name} has no resource type {token}.")
         return handler
 
-    def _check(self, handler: Any, request: Any) -> Any:
+    def _check(self, handler: Any, request: Any, engines: tuple[str, ...] = ()) -> Any:
         old, new = plain(request.olds), plain(request.news)
+        kept = {key: new.pop(key) for key in engines if key in new}
         try:
-            inputs = handler.check(self._where, old, new)
+            inputs = handler.check(self._where, old, new) | kept
         except ResourceError as error:
             failure = provider_pb2.CheckFailure(reason=str(error))
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])

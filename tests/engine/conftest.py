@@ -15,6 +15,7 @@ from dev.state import Paths
 from tests.conftest import NO_ENGINE
 from tests.engine.environment import engine_environment
 from tests.engine.project import Project, make_project
+from tests.engine.world import World, world_of
 from tools.pulumi import engine as tools
 from tools.pulumi.build import BuildError, RefusedError
 
@@ -61,3 +62,10 @@ def project(
     return make_project(
         tmp_path / "project", environment, own_emulator, fresh_database, ["monitoring_events"]
     )
+
+
+@pytest.fixture
+def world(engine: Path, own_emulator: EmulatorState, fresh_database: dict[str, Any], tmp_path: Path) -> World:
+    """The repository's three datasets in a project of the test's own; nothing is deployed yet."""
+    environment = engine_environment(engine, tmp_path)
+    return world_of(make_project(tmp_path / "project", environment, own_emulator, fresh_database, ["*"]))

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
+from dev.plugin.properties import plain, struct
 from dev.resources.wire import UNKNOWN
 from tests.plugin.conftest import running
 
@@ -53,6 +54,15 @@ def test_what_nothing_carries_out_is_refused_by_name(aws):
         )
     )
     assert "s3UsePathStyle" in answer.failures[0].reason
+
+
+def test_the_engines_own_settings_of_a_provider_are_handed_back(aws):
+    news = {"region": "eu-central-1", "version": "7.51.1", "pluginDownloadURL": "https://example.org"}
+    answer = aws.stub.CheckConfig(
+        provider_pb2.CheckRequest(urn="urn:pulumi:s::p::pulumi:providers:aws::aws", news=struct(news))
+    )
+    assert not answer.failures
+    assert plain(answer.inputs) == news
 
 
 def test_a_type_of_nobody_and_one_of_another_provider_are_refused(aws):
