@@ -7,6 +7,7 @@ this one ends when its parent is another process than at the start.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -25,7 +26,7 @@ MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 def main() -> None:
-    """Serve until the engine ends; it ends us by a signal, or is gone."""
+    """Serve until the engine asks for the end by a signal, or is gone."""
     parent = os.getppid()
     options = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -36,9 +37,11 @@ def main() -> None:
     port = server.add_insecure_port(f"{HOST}:0")
     server.start()
     print(port, flush=True)
-    forever = Event()
-    while os.getppid() == parent:
-        forever.wait(PARENT_SECONDS)
+    ended = Event()
+    for asked in (signal.SIGINT, signal.SIGTERM):  # the engine's way to end its plugins
+        signal.signal(asked, lambda *_: ended.set())
+    while os.getppid() == parent and not ended.wait(PARENT_SECONDS):
+        pass
     os._exit(0)  # without waiting for calls whose answers nobody takes
 
 

@@ -59,10 +59,16 @@ class Context:
         return self.emulator
 
     def client(self, service: str) -> Any:
-        """An administrative client of an AWS service. boto3 lets threads share a client, but not make one at once."""
+        """An administrative client of an AWS service, which threads may share.
+
+        It is made under a lock, and its exception classes with it: boto3 makes them when they are first asked for, and
+        two threads that asked at once would each wait for other classes than the ones that are raised.
+        """
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = session(self.aws).client(service)
+                made = session(self.aws).client(service)
+                assert made.exceptions is not None
+                self._clients[service] = made
             return self._clients[service]
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 import psycopg
@@ -19,6 +20,9 @@ from pulumi.dynamic import Config
 from compiler.canonical import Json
 from compiler.migrate import session
 from compiler.stack import Database, database_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 class AdminError(Exception):
@@ -63,6 +67,14 @@ def set_password(admin: Admin, role: str, password: str) -> None:
         connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier.decode())))
 
 
+def secrets_manager(region: str) -> SecretsManagerClient:
+    """A client with a session of its own: the engine calls providers in several threads, and boto3's sessions are not for
+    more than one.
+    """
+    client: SecretsManagerClient = boto3.Session(region_name=region).client("secretsmanager")
+    return client
+
+
 def _from_environment(name: str) -> str:
     text = os.environ.get(name)
     if not text:
@@ -74,9 +86,7 @@ def _from_environment(name: str) -> str:
 
 
 def _from_secret(arn: str, region: str) -> str:
-    text: str = boto3.client("secretsmanager", region_name=region).get_secret_value(SecretId=arn)[
-        "SecretString"
-    ]
+    text: str = secrets_manager(region).get_secret_value(SecretId=arn)["SecretString"]
     return text
 
 

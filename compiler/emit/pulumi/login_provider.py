@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pulumi
 from pulumi.dynamic import (
     ConfigureRequest,
@@ -24,7 +23,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from compiler.emit.pulumi.admin import Admin, set_password
+from compiler.emit.pulumi.admin import Admin, secrets_manager, set_password
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -124,7 +123,7 @@ class SinkLoginProvider(ResourceProvider):
         return arn
 
     def _client(self) -> SecretsManagerClient:
-        return boto3.client("secretsmanager", region_name=self._admin.region)
+        return secrets_manager(self._admin.region)
 
 
 class SinkLogin(Resource, module="sluice", name="SinkLogin"):
