@@ -135,6 +135,11 @@ class World:
         document["config"] |= {f"sluice:{key}": value for key, value in values.items()}
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
+    def environment(self, **values: str) -> None:
+        """Set environment variables of the engine and its plugins."""
+        self.project.environment.update(values)
+        self.stack.workspace.env_vars = {**self.stack.workspace.env_vars, **values}
+
     def database(self, **values: Any) -> None:
         """Set members of the key `database`."""
         path = self.folder / f"Pulumi.{STACK}.yaml"
