@@ -122,7 +122,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         inputs = handler.refreshed(state.inputs, live)
         outputs = {
-            **state.outputs,
+            **(state.outputs or handler.attributes(self._place, request.id)),
             **{key: inputs[key] for key in inputs if inputs[key] != state.inputs.get(key)},
         }
         return provider_pb2.ReadResponse(id=request.id, properties=struct(outputs), inputs=struct(inputs))

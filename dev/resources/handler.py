@@ -128,6 +128,11 @@ class Served(Handler):
     def read(self, context: Context, state: State) -> Properties | None:
         """The live values of the carried properties, in the inputs' shape; None where the thing is gone."""
 
+    def attributes(self, context: Context, identity: str) -> dict[str, Any]:
+        """The computed outputs of what is there: an import knows no more of it than its id."""
+        del context, identity
+        return {}
+
     def identify(self, context: Context, inputs: Properties) -> str:
         """The id of what a create of `inputs` would make. Only an `exclusive` type has to know it."""
         raise NotImplementedError

@@ -106,8 +106,12 @@ class Role(Served):
         old = {tag["Key"] for tag in context.iam.list_role_tags(RoleName=role)["Tags"]}
         context.iam.untag_role(RoleName=role, TagKeys=sorted(old - tags.keys()))
         context.iam.tag_role(RoleName=role, Tags=_tag_list(tags))  # type: ignore[arg-type]
-        found = context.iam.get_role(RoleName=role)["Role"]
-        return {**inputs, "arn": found["Arn"], "name": role, "uniqueId": found["RoleId"], "tagsAll": tags}
+        return {**inputs, "name": role, **self.attributes(context, role), "tagsAll": tags}
+
+    def attributes(self, context: Context, identity: str) -> dict[str, Any]:
+        """ARN and unique id."""
+        found = context.iam.get_role(RoleName=identity)["Role"]
+        return {"arn": found["Arn"], "uniqueId": found["RoleId"]}
 
 
 def _same_path(context: Context, role: str, inputs: Properties) -> None:
@@ -215,8 +219,11 @@ class Policy(Served):
         old = {tag["Key"] for tag in context.iam.list_policy_tags(PolicyArn=arn)["Tags"]}
         context.iam.untag_policy(PolicyArn=arn, TagKeys=sorted(old - tags.keys()))
         context.iam.tag_policy(PolicyArn=arn, Tags=_tag_list(tags))  # type: ignore[arg-type]
-        found = context.iam.get_policy(PolicyArn=arn)["Policy"]
-        return {**inputs, "arn": arn, "policyId": found["PolicyId"], "tagsAll": tags}
+        return {**inputs, **self.attributes(context, arn), "tagsAll": tags}
+
+    def attributes(self, context: Context, identity: str) -> dict[str, Any]:
+        """ARN and unique id."""
+        return {"arn": identity, "policyId": context.iam.get_policy(PolicyArn=identity)["Policy"]["PolicyId"]}
 
 
 def _new_version(context: Context, arn: str, document: str) -> None:

@@ -85,14 +85,16 @@ class Bucket(Served):
             context.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": _tag_set(tags)})  # type: ignore[typeddict-item]
         else:
             context.s3.delete_bucket_tagging(Bucket=bucket)
+        return {**inputs, **self.attributes(context, bucket), "tagsAll": tags}
+
+    def attributes(self, context: Context, identity: str) -> dict[str, Any]:
+        """Names and the region."""
         return {
-            **inputs,
-            "arn": f"arn:aws:s3:::{bucket}",
-            "bucketDomainName": f"{bucket}.s3.amazonaws.com",
-            "bucketRegionalDomainName": f"{bucket}.s3.{context.region}.amazonaws.com",
+            "arn": f"arn:aws:s3:::{identity}",
+            "bucketDomainName": f"{identity}.s3.amazonaws.com",
+            "bucketRegionalDomainName": f"{identity}.s3.{context.region}.amazonaws.com",
             "bucketRegion": context.region,
             "region": context.region,
-            "tagsAll": tags,
         }
 
 

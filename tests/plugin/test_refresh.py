@@ -301,3 +301,22 @@ def test_a_postgres_role_is_not_taken_over(
         connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(unique)))
     with pytest.raises(grpc.RpcError, match=f"{unique} is there already"):
         postgres.create("postgresql:index/role:Role", {"name": unique})
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs"),
+    [
+        ("aws:iam/role:Role", {"assumeRolePolicy": TRUST}),
+        ("aws:iam/policy:Policy", {"policy": allows("sqs:SendMessage")}),
+        ("aws:s3/bucket:Bucket", {}),
+    ],
+)
+def test_an_import_knows_what_dependants_need(
+    aws: Any, unique: str, token: str, inputs: dict[str, Any]
+) -> None:
+    """`pulumi import` reads by the id alone; what hangs on a role, policy or bucket asks for its ARN."""
+    name = "bucket" if token.endswith("Bucket") else "name"
+    identity, outputs = aws.create(token, {name: unique, **inputs})
+    _, _, imported = aws.read(token, identity, {}, {})
+    computed = HANDLERS[token].computed - {"tagsAll"}
+    assert {key: imported.get(key) for key in computed} == {key: outputs[key] for key in computed}
