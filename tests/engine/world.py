@@ -114,8 +114,8 @@ class World:
     def settles(self) -> None:
         """AssertionError unless a refresh finds everything as it was, and the program then asks for nothing."""
         found = self.preview(refresh=True)
-        assert found.drift == {}
-        assert found.changes == {}
+        assert found.drift == {}, found.drift
+        assert found.changes == {}, found.changes
         assert [one for one in found.ended if one.op == "refresh"], "everything was looked at"
 
     def manifest(self, name: str, change: Callable[[dict[str, Any]], None]) -> None:
