@@ -318,5 +318,7 @@ def test_an_import_knows_what_dependants_need(
     name = "bucket" if token.endswith("Bucket") else "name"
     identity, outputs = aws.create(token, {name: unique, **inputs})
     _, _, imported = aws.read(token, identity, {}, {})
-    computed = HANDLERS[token].computed - {"tagsAll"}
+    handler = HANDLERS[token]
+    assert isinstance(handler, Served)
+    computed = handler.computed - {"tagsAll"}
     assert {key: imported.get(key) for key in computed} == {key: outputs[key] for key in computed}
