@@ -20,6 +20,7 @@ from botocore.validate import ParamValidator
 from pulumi import _types
 
 from dev.resources.handler import Properties
+from dev.resources.wire import UNKNOWN
 
 _SCALARS: Mapping[type, tuple[type, ...]] = {
     str: (str,),
@@ -60,6 +61,8 @@ def _of_input(kind: type, properties: Properties, where: str) -> Iterator[str]:
 
 
 def _of_type(kind: Any, value: Any, where: str) -> Iterator[str]:
+    if value == UNKNOWN:
+        return
     kind = _types.unwrap_type(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in _SCALARS:
@@ -107,6 +110,8 @@ def breaches(
 
 
 def _of_shape(shape: Shape, value: Any, where: str, called: Mapping[str, str]) -> Iterator[str]:
+    if value == UNKNOWN:
+        return
     match shape, value:
         case StructureShape(), Mapping():
             yield from breaches(shape, value, called, f"{where}.")

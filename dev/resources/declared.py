@@ -12,16 +12,18 @@ from typing import Any
 
 from dev.resources.checked import breaches, document_faults, faults, request_shape
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, ResourceError, State
+from dev.resources.handler import Created, Properties, ResourceError, Served, State
+from dev.resources.wire import UNKNOWN
 from dev.tasks import Tasks, revision_of
 
 Outputs = Callable[[Context, Properties], dict[str, Any]]
 """What AWS would answer, beside the inputs; `id` among it."""
 
 
-class Declared(Handler):
+class Declared(Served):
     """One resource type. `call` is the API call that makes it, service and operation; `called` are its names for properties
-    that the provider calls otherwise. `texts` are properties that hold JSON, `replacing` those that make a new resource.
+    that the provider calls otherwise. `documents` are properties that hold JSON, `replacing` those that make a new resource,
+    `computed` what AWS answers beside the inputs. What is kept here nobody else changes: it never drifts.
     """
 
     carried = frozenset()  # all that the SDK's input type knows
@@ -33,18 +35,22 @@ class Declared(Handler):
         outputs: Outputs,
         *,
         called: Mapping[str, str] | None = None,
-        texts: frozenset[str] = frozenset(),
+        documents: frozenset[str] = frozenset(),
         replacing: frozenset[str] = frozenset({"name"}),
+        computed: frozenset[str] = frozenset({"arn"}),
     ) -> None:
         self.type = token  # type: ignore[misc]  # one class for many types
-        self.replacing = replacing  # type: ignore[misc]
+        self.replacing = self.identity = replacing  # type: ignore[misc]
+        self.documents = documents  # type: ignore[misc]
+        self.computed = computed  # type: ignore[misc]
         self._call = call
         self._outputs = outputs
         self._called = called or {}
-        self._texts = texts
 
     def check(self, context: Context, old: Properties | None, new: Properties) -> dict[str, Any]:
-        """Every property by name, type, and what AWS' model says of it, all faults in one error."""
+        """Every property by name, type, and what AWS' model says of it, all faults in one error. What a preview does not
+        know yet is judged when it is known.
+        """
         del context, old
         found = [
             *faults(self.type, new),
@@ -58,7 +64,9 @@ class Declared(Handler):
     def document_faults(self, new: Properties) -> list[str]:
         """What is wrong within properties that hold JSON."""
         found = []
-        for name in sorted(self._texts & new.keys()):
+        for name in sorted(self.documents & new.keys()):
+            if new[name] == UNKNOWN:
+                continue
             try:
                 json.loads(new[name])
             except ValueError as error:
@@ -75,6 +83,11 @@ class Declared(Handler):
         """Keep it as it is now."""
         return self.create(context, state.id, inputs).outputs
 
+    def read(self, context: Context, state: State) -> Properties | None:
+        """As it was kept."""
+        del context
+        return state.inputs
+
     def delete(self, context: Context, state: State) -> None:
         """Nothing was made."""
 
@@ -85,7 +98,7 @@ class TaskDefinition(Declared):
     def document_faults(self, new: Properties) -> list[str]:
         """The containers are a document of ECS' own API."""
         found = super().document_faults(new)
-        if found:
+        if found or new["containerDefinitions"] == UNKNOWN:
             return found
         shape = request_shape(*self._call).members["containerDefinitions"]
         document = json.loads(new["containerDefinitions"])
@@ -157,13 +170,14 @@ def _family(_: Context, inputs: Properties) -> dict[str, Any]:
     return {"id": inputs["family"]}
 
 
-DECLARED: tuple[Handler, ...] = (
+DECLARED: tuple[Served, ...] = (
     Declared("aws:ecs/cluster:Cluster", ("ecs", "CreateCluster"), _cluster, called={"name": "clusterName"}),
     TaskDefinition(
         "aws:ecs/taskDefinition:TaskDefinition",
         ("ecs", "RegisterTaskDefinition"),
         _family,
-        texts=frozenset({"containerDefinitions"}),
+        computed=frozenset({"arn", "revision"}),
+        documents=frozenset({"containerDefinitions"}),
         replacing=frozenset(
             {
                 "family",
@@ -189,6 +203,7 @@ DECLARED: tuple[Handler, ...] = (
         ("logs", "PutMetricFilter"),
         _named,
         called={"name": "filterName", "pattern": "filterPattern"},
+        computed=frozenset(),
         replacing=frozenset({"name", "logGroupName"}),
     ),
     Declared(
@@ -201,8 +216,9 @@ DECLARED: tuple[Handler, ...] = (
         "aws:cloudwatch/dashboard:Dashboard",
         ("cloudwatch", "PutDashboard"),
         _dashboard,
-        texts=frozenset({"dashboardBody"}),
+        documents=frozenset({"dashboardBody"}),
         replacing=frozenset({"dashboardName"}),
+        computed=frozenset({"dashboardArn"}),
     ),
     Declared(
         "aws:appautoscaling/target:Target",

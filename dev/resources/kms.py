@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from dev.resources.context import Context
-from dev.resources.handler import Created, Handler, Properties, State, Upsert, physical_name
+from dev.resources.handler import Created, Properties, Served, State, Upsert, physical_name
 
 DELETION_DAYS = 30
 
 
-class Key(Handler):
+class Key(Served):
     """A symmetric key; the id is its own. One of the same description that is not being deleted is taken over."""
 
     type: ClassVar = "aws:kms/key:Key"
     carried: ClassVar = frozenset(
         {"description", "enableKeyRotation", "deletionWindowInDays", "policy", "tags"}
     )
+    identity: ClassVar = frozenset()
+    computed: ClassVar = frozenset({"arn", "keyId", "tagsAll"})
+    defaults: ClassVar = {"enableKeyRotation": False, "deletionWindowInDays": DELETION_DAYS, "tags": {}}
+    documents: ClassVar = frozenset({"policy"})
     holds_data: ClassVar = True
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
@@ -30,6 +34,22 @@ class Key(Handler):
     def update(self, context: Context, state: State, inputs: Properties) -> dict[str, Any]:
         """Set description, policy, rotation and tags."""
         return self._set(context, state.id, inputs)
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """Description, policy, rotation and tags; a key that is being deleted is gone."""
+        kms = context.kms
+        try:
+            about = kms.describe_key(KeyId=state.id)["KeyMetadata"]
+        except kms.exceptions.NotFoundException:
+            return None
+        if about["KeyState"] == "PendingDeletion":
+            return None
+        return {
+            "description": about["Description"],
+            "enableKeyRotation": kms.get_key_rotation_status(KeyId=state.id)["KeyRotationEnabled"],
+            "policy": kms.get_key_policy(KeyId=state.id, PolicyName="default")["Policy"],
+            "tags": _tags(context, state.id),
+        }
 
     def delete(self, context: Context, state: State) -> None:
         """Schedule the deletion, as KMS has it; one that is gone already is no error."""
@@ -46,13 +66,17 @@ class Key(Handler):
             KeyId=identity
         )
         tags = dict(inputs.get("tags", {}))
-        old = {tag["TagKey"] for tag in kms.list_resource_tags(KeyId=identity).get("Tags", [])}
-        kms.untag_resource(KeyId=identity, TagKeys=sorted(old - tags.keys()))
+        kms.untag_resource(KeyId=identity, TagKeys=sorted(_tags(context, identity).keys() - tags.keys()))
         kms.tag_resource(
             KeyId=identity, Tags=[{"TagKey": key, "TagValue": value} for key, value in sorted(tags.items())]
         )
         arn = kms.describe_key(KeyId=identity)["KeyMetadata"]["Arn"]
         return {**inputs, "arn": arn, "keyId": identity, "tagsAll": tags}
+
+
+def _tags(context: Context, identity: str) -> dict[str, str]:
+    found = context.kms.list_resource_tags(KeyId=identity).get("Tags", [])
+    return {tag["TagKey"]: tag["TagValue"] for tag in found}
 
 
 def _of(context: Context, description: str) -> str | None:
@@ -64,12 +88,14 @@ def _of(context: Context, description: str) -> str | None:
     return None
 
 
-class Alias(Upsert):
+class Alias(Upsert, Served):
     """A key's alias; the id is its name."""
 
     type: ClassVar = "aws:kms/alias:Alias"
     carried: ClassVar = frozenset({"name", "targetKeyId"})
     replacing: ClassVar = frozenset({"name"})
+    identity: ClassVar = frozenset({"name"})
+    computed: ClassVar = frozenset({"arn", "targetKeyArn"})
 
     def create(self, context: Context, name: str, inputs: Properties) -> Created:
         """Let the alias name the key, whether it is there already or not."""
@@ -82,6 +108,14 @@ class Alias(Upsert):
             context.kms.update_alias(AliasName=alias, TargetKeyId=target)
         arn = f"arn:aws:kms:{context.region}:{context.account}:{alias}"
         return Created(alias, {**inputs, "arn": arn, "targetKeyArn": target})
+
+    def read(self, context: Context, state: State) -> Properties | None:
+        """The key that it names."""
+        for page in context.kms.get_paginator("list_aliases").paginate():
+            for alias in page["Aliases"]:
+                if alias["AliasName"] == state.id:
+                    return {"name": state.id, "targetKeyId": alias["TargetKeyId"]}
+        return None
 
     def delete(self, context: Context, state: State) -> None:
         """Delete the alias; the key stays."""
