@@ -33,6 +33,11 @@ DEFAULTS = {
 REGION_IS_ONE = "the embedded environment has one region, which the context's clients already name"
 
 
+def _value(attribute: str, text: str) -> Any:
+    """An attribute's text as the wire has it: a name as it is, anything else as the number or truth that it says."""
+    return text if attribute == "KmsMasterKeyId" else json.loads(text)
+
+
 class Queue(Served):
     """A standard queue. A queue of that name that is already there is taken over with its messages."""
 
@@ -44,7 +49,7 @@ class Queue(Served):
     computed: ClassVar = frozenset({"arn", "url", "tagsAll", "region"})
     defaults: ClassVar = {
         "tags": {},
-        **{key: json.loads(DEFAULTS[attribute]) for key, attribute in ATTRIBUTES.items()},
+        **{key: _value(attribute, DEFAULTS[attribute]) for key, attribute in ATTRIBUTES.items()},
     }
     holds_data: ClassVar = True
 
@@ -74,7 +79,9 @@ class Queue(Served):
             return None
         tags = context.sqs.list_queue_tags(QueueUrl=state.id).get("Tags", {})
         # SQS and the emulator leave out some attributes that have their default.
-        values = {key: json.loads(found.get(wire, DEFAULTS[wire])) for key, wire in ATTRIBUTES.items()}
+        values = {key: _value(wire, found.get(wire, DEFAULTS[wire])) for key, wire in ATTRIBUTES.items()}
+        if values["kmsMasterKeyId"]:  # which turns SQS' own key off, declared or not
+            values["sqsManagedSseEnabled"] = state.inputs.get("sqsManagedSseEnabled", True)
         return {"name": state.id.rpartition("/")[2], "tags": tags, **values}
 
     def delete(self, context: Context, state: State) -> None:
