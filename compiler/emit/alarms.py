@@ -99,7 +99,7 @@ def not_committing(dataset: Dataset, buffer: str) -> Alarm:
             metrics.of_queue("waiting", buffer, metrics.VISIBLE, "Minimum"),
             metrics.of_queue("done", buffer, metrics.DELETED, "Sum"),
         ),
-        "IF(waiting > 0 AND FILL(done, 0) == 0, 1, 0)",
+        "IF((waiting > 0) AND (FILL(done, 0) == 0), 1, 0)",
         0,
         minutes=max(STALLED_MINUTES, target) if asleep else STALLED_MINUTES,
     )

@@ -103,7 +103,7 @@ def _wake(queue: str) -> ScalingPolicy:
         "wake",
         "Messages wait and no sink runs: one is started.",
         _backlog(queue),
-        "IF(waiting > 0 AND in_hand == 0, 1, 0)",
+        "IF((waiting > 0) AND (in_hand == 0), 1, 0)",
         0,
         minutes=1,
     )

@@ -33,20 +33,47 @@ STACK: Mapping[str, Any] = {
         "sslmode": "verify-full",
         "password_rotation": 2,
         "pooler": "transaction",
+        "pooler_host": "bouncer",
+        "pooler_port": 6433,
     },
+    "network": {
+        "vpc": "vpc-0a1b2c3d4e5f60718",
+        "subnets": ["subnet-0a1b2c3d4e5f60718"],
+        "database_cidrs": ["10.0.0.0/16"],
+        "security_groups": ["sg-0a1b2c3d4e5f60718"],
+        "assign_public_ip": True,
+    },
+    "cluster": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/shared",
+    "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/sluice-sink@sha256:{'ab' * 32}",
+    "alarm_topics": {"*": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call"},
+    "overrides": {"*": {"sink": {"max_tasks": 7}, "buffer": {"retention_days": 8}}},
+    "encryption": "customer_key",
     "foundation": "own",
     "operator": {"aws": f"arn:aws:iam::{ACCOUNT}:role/on-call", "postgres": "on_call"},
     "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/bounds",
     "protect": True,
 }
-"""A value for every key that this release carries out."""
+"""A value for every key that can stand beside the others."""
+
+_DATABASE = {key: value for key, value in STACK["database"].items() if key != "password_rotation"}
+BY_TOKEN: Mapping[str, Any] = {
+    **{key: value for key, value in STACK.items() if key != "datasets"},
+    "assignment": "all",
+    "database": {**_DATABASE, "auth": "iam", "resource_id": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+}
+"""The same with the others: sinks log in by tokens, and the datasets stand in a file."""
 
 
 def everything(project: Any) -> list[Graph]:
     """The program's resources with every option set, and with the defaults."""
     embedded = project.record()
-    path = project.folder / "Pulumi.staging.yaml"
-    path.write_text(yaml.safe_dump({"config": {f"sluice:{key}": value for key, value in STACK.items()}}))
+    for stack, values in (("staging", STACK), ("tokens", BY_TOKEN)):
+        path = project.folder / f"Pulumi.{stack}.yaml"
+        path.write_text(yaml.safe_dump({"config": {f"sluice:{key}": value for key, value in values.items()}}))
+    assigned = project.folder / "stacks" / "all.json"
+    assigned.parent.mkdir(exist_ok=True)
+    names = sorted(one.parent.name for one in project.folder.glob("datasets/*/dataset.json"))
+    assigned.write_text(json.dumps({"datasets": names}))
 
     def other(value: dict[str, Any]) -> None:
         value["producers"], value["readers"] = ["monitor", "scanner"], []
@@ -60,13 +87,14 @@ def everything(project: Any) -> list[Graph]:
 
     project.manifest("alert_events", other)
     project.plan()
-    return [embedded, project.record({}, stack="staging")]
+    return [embedded, project.record({}, stack="staging"), project.record({}, stack="tokens")]
 
 
 def test_every_key_of_the_stack_is_set_here():
     keys = stack_schema()["properties"]
-    assert set(STACK) == set(keys)
-    assert set(STACK["database"]) == set(keys["database"]["properties"])
+    assert set(STACK) | set(BY_TOKEN) == set(keys)
+    assert set(STACK["database"]) | set(BY_TOKEN["database"]) == set(keys["database"]["properties"])
+    assert set(STACK["network"]) == set(keys["network"]["properties"])
 
 
 def test_no_property_that_the_program_declares_is_without_a_handler(project):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -286,15 +285,20 @@ def test_what_old_sinks_need_is_removed_once_they_are_gone(
     with pytest.raises(HeldBackError, match="old:1"):
         Engine(configured(DatasetTableProvider, configuration)).up(after)
 
-    def ends() -> None:
-        prepared.execute("UPDATE sluice.sink_instances SET last_seen = '-infinity'")
+    apply, held = table_provider.apply_chain, []
+
+    def applied(*arguments: Any, **wishes: Any) -> Any:
+        try:
+            return apply(*arguments, **wishes)
+        except HeldBackError:
+            held.append(prepared.execute("UPDATE sluice.sink_instances SET last_seen = '-infinity'"))
+            raise
 
     monkeypatch.setattr(table_provider, "RELEASE_SECONDS", 60)
-    timer = threading.Timer(0.3, ends)
-    timer.start()
+    monkeypatch.setattr(table_provider, "apply_chain", applied)
     contract = Engine(configured(DatasetTableProvider, configuration))
     assert contract.up(after) == "create"
-    timer.join()
+    assert len(held) == 1, "the sink ended while it was waited for"
     assert "DROP COLUMN" in "".join(contract.inputs["statements"])
     columns = prepared.execute("SELECT * FROM datasets.alert_events").description or ()
     assert "sender" not in {column.name for column in columns}
