@@ -89,7 +89,8 @@ def up(story: Story) -> None:
     for start in range(0, len(listed), 6):
         story.say("  ".join(listed[start : start + 6]))
     story.fact("{} queues: a buffer and a dead-letter queue for each dataset", created["sqs.Queue"], 6)
-    story.fact("{} tables, each by its reviewed migration", created["sluice.DatasetTable"], 3)
+    # A dataset's table is declared twice: before its sinks, and after them for what old sinks stand in the way of.
+    story.fact("{} tables, each by its reviewed migration", created["sluice.DatasetTable"] // 2, 3)
     story.fact("{} sinks run", len(found["sinks_started"]), 3)
 
 
