@@ -285,7 +285,7 @@ def test_what_old_sinks_need_is_removed_once_they_are_gone(
     with pytest.raises(HeldBackError, match="old:1"):
         Engine(configured(DatasetTableProvider, configuration)).up(after)
 
-    apply, held = table_provider.apply_chain, []
+    apply, held = apply_chain, []
 
     def applied(*arguments: Any, **wishes: Any) -> Any:
         try:
