@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
+from compiler import names
 from compiler.emit import iam
-from compiler.emit.deploy_calls import Condition, Places, calls_of
+from compiler.emit.deploy_calls import calls_of
+from compiler.emit.deploy_places import Condition, Places
 from compiler.emit.graph import Graph
 from compiler.stack import StackConfig
 
+_TO_TASKS: Condition = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 # (action, resource, condition as JSON text)
 Need = tuple[str, str, str]
 
@@ -62,6 +66,8 @@ def _needs(graph: Graph, stack: StackConfig, *, read_only: bool) -> Iterator[Nee
                 yield action, arn, _text(conditions.get(action))
         for action in (*calls.reads_anywhere, *(() if read_only else calls.writes_anywhere)):
             yield action, "*", ""
+        for role in () if read_only else calls.passes:
+            yield "iam:PassRole", one.inputs[role], _text(_TO_TASKS)
     if not read_only and stack.database.admin.startswith("arn:"):
         yield "secretsmanager:GetSecretValue", stack.database.admin, ""
 
@@ -72,10 +78,10 @@ def _text(condition: Condition | None) -> str:
 
 def _widened(arn: str, stack: StackConfig) -> str:
     """`…:dev_alert_events_buffer` -> `…:dev_*`; a path, such as /sluice/dev/, stays before it."""
-    head, _, name = arn.rpartition(":")
-    folder, slash, last = name.rpartition("/")
-    if last.startswith(f"{stack.prefix}_"):
-        return f"{head}:{folder}{slash}{stack.prefix}_*"
-    if "/plans/" in name:
-        return f"{head}:{name.partition('/plans/')[0]}/plans/*"
+    named = re.fullmatch(rf"(.*[:/]){re.escape(stack.prefix)}_[^:/]+(?:[:/]\*)?", arn)
+    if named:
+        return f"{named[1]}{stack.prefix}_*"
+    for folder in (f":log-group:{names.log_groups(stack.prefix).removesuffix('*')}", "/plans/"):
+        if folder in arn:
+            return f"{arn.partition(folder)[0]}{folder}*"
     return arn

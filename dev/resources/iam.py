@@ -100,7 +100,7 @@ class Role(Served):
         if inputs.get("permissionsBoundary"):  # kept and shown; the emulator evaluates none
             boundary = inputs["permissionsBoundary"]
             context.iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
-        else:
+        elif "PermissionsBoundary" in context.iam.get_role(RoleName=role)["Role"]:
             context.iam.delete_role_permissions_boundary(RoleName=role)
         tags = dict(inputs.get("tags", {}))
         old = {tag["Key"] for tag in context.iam.list_role_tags(RoleName=role)["Tags"]}

@@ -11,8 +11,8 @@ import pytest
 from psycopg import sql
 
 from dev.emulator.client import EmulatorSession
-from dev.resources.handler import Served
 from dev.resources import declared, services
+from dev.resources.handler import Served
 from dev.resources.registry import HANDLERS
 
 TRUST = json.dumps(
@@ -144,7 +144,9 @@ def test_everything_of_aws_is_read_as_it_was_declared_and_as_it_is(
 ) -> None:
     made = every_aws_type(aws, unique)
     served = {token for token, handler in HANDLERS.items() if isinstance(handler, Served)}
-    kept = {one.type for one in (*declared.DECLARED, services.SERVICE)}  # which nothing here could change by hand
+    kept = {
+        one.type for one in (*declared.DECLARED, services.SERVICE)
+    }  # which nothing here could change by hand
     assert made.types() == {token for token in served - kept if token.startswith("aws:")}
     for token, _, inputs, outputs in made.all:
         handler = HANDLERS[token]

@@ -19,6 +19,7 @@ from compiler.emit.graph import Graph, Recorded
 from compiler.stack import StackConfig, load_stack
 from dev.emulator.client import assume
 from dev.resources.context import Context
+from dev.resources.declared import Declared
 from dev.resources.handler import State
 from dev.resources.registry import HANDLERS
 from dev.resources.wire import exact
@@ -35,8 +36,12 @@ def stack() -> StackConfig:
 
 
 def in_aws(graph: Graph) -> list[Recorded]:
-    """The resources that handlers carry out in the emulator, in the order of the program."""
-    found = (one for one in graph.resources if one.type.startswith("aws:"))
+    """The resources that handlers carry out in the emulator, in the order of the program; those only kept need no right."""
+    found = (
+        one
+        for one in graph.resources
+        if one.type.startswith("aws:") and not isinstance(HANDLERS[one.type], Declared)
+    )
     return [replace(one, inputs={key: exact(value) for key, value in one.inputs.items()}) for one in found]
 
 
@@ -134,14 +139,18 @@ def test_no_action_is_a_wildcard_and_roles_keep_their_boundary(graph, stack):
     assert "iam:DeleteRolePermissionsBoundary" not in bounded
     assert set(pairs(deploy_policy(graph, stack, read_only=True))) < set(bounded)
     assert all(
-        action.partition(":")[2].startswith(("Get", "List"))
+        action.partition(":")[2].startswith(("Describe", "Get", "List"))
         for action in pairs(deploy_policy(graph, stack, read_only=True))
     )
 
 
 def test_by_prefix_it_stays_as_it_is_when_a_dataset_is_added(graph, stack):
+    shared = graph.of_type("aws:cloudwatch/dashboard:Dashboard")
     some = replace(
-        graph, resources=tuple(one for one in graph.resources if "monitoring" not in str(one.inputs))
+        graph,
+        resources=tuple(
+            one for one in graph.resources if one in shared or "monitoring" not in str(one.inputs)
+        ),
     )
     wide = {"read_only": False, "by_prefix": True}
     before, after = (deploy_policy(each, stack, **wide)["Statement"] for each in (some, graph))
@@ -173,6 +182,16 @@ def test_only_the_stacks_own_keys_are_touched(project):
 
 def test_every_type_of_the_program_has_its_calls_listed(graph):
     assert unknown(graph) == []
+
+
+def test_roles_are_handed_to_tasks_only_and_only_the_stacks_own(graph, stack):
+    found = pairs(deploy_policy(graph, stack, read_only=False))["iam:PassRole"]
+    own = {one.arn for one in graph.of_type("aws:iam/role:Role")}
+    assert set(found) < own
+    assert not any("operator" in arn for arn in found)
+    wanted = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    assert all(condition == wanted for condition in found.values())
+    assert "iam:PassRole" not in pairs(deploy_policy(graph, stack, read_only=True))
 
 
 def test_the_command_prints_the_policy(project):

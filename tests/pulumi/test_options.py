@@ -14,6 +14,7 @@ from compiler.stack.shape import schema as stack_schema
 from dev.resources.context import Context
 from dev.resources.dynamic import PREFIX
 from dev.resources.registry import HANDLERS
+from dev.resources.wire import exact
 from tests.pulumi.recording import DATABASE
 
 STACK: Mapping[str, Any] = {
@@ -70,10 +71,10 @@ def everything(project: Any) -> list[Graph]:
     for stack, values in (("staging", STACK), ("tokens", BY_TOKEN)):
         path = project.folder / f"Pulumi.{stack}.yaml"
         path.write_text(yaml.safe_dump({"config": {f"sluice:{key}": value for key, value in values.items()}}))
-    assigned = project.folder / "stacks" / "all.json"
-    assigned.parent.mkdir(exist_ok=True)
-    names = sorted(one.parent.name for one in project.folder.glob("datasets/*/dataset.json"))
-    assigned.write_text(json.dumps({"datasets": names}))
+    folder = project.folder / "stacks"
+    folder.mkdir(exist_ok=True)
+    for stack, assigned in (("all", ["alert_events", "integrity_signals"]), ("rest", ["monitoring_events"])):
+        (folder / f"{stack}.json").write_text(json.dumps({"owner": "risk-platform", "datasets": assigned}))
 
     def other(value: dict[str, Any]) -> None:
         value["producers"], value["readers"] = ["monitor", "scanner"], []
@@ -105,16 +106,17 @@ def test_no_property_that_the_program_declares_is_without_a_handler(project):
         if not one.type.startswith((f"{PREFIX}:", f"{PREFIX}/", "sluice:"))
     ]
     for one in declared:
-        HANDLERS[one.type].check(Context(), None, one.inputs)
+        inputs = {key: exact(value) for key, value in one.inputs.items()}
+        HANDLERS[one.type].check(Context(), None, inputs)
     assert {one.type for one in declared} == {token for token in HANDLERS if not token.startswith(PREFIX)}
 
 
-def test_documents_are_json_objects_and_members_are_lists(project):
+def test_documents_are_json_and_members_are_lists(project):
     """What a handler compares as a document or as members is declared so."""
     for graph in everything(project):
         for one in graph.resources:
             handler = HANDLERS.get(one.type)
             for key in getattr(handler, "documents", ()):
-                assert isinstance(json.loads(one.inputs[key]), dict)
+                assert isinstance(json.loads(one.inputs[key]), (dict, list))
             for key in getattr(handler, "unordered", ()):
                 assert isinstance(one.inputs.get(key, []), list)
