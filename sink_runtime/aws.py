@@ -24,7 +24,8 @@ from botocore.parsers import ResponseParserError
 
 from sink_runtime.faults import Fault
 from sink_runtime.settings import Settings
-from sink_runtime.wire import Credentials, Wire
+from sink_runtime.signer import Credentials
+from sink_runtime.wire import Wire
 
 CONNECT_SECONDS = 3
 RDS_SERVICE = "rds-db"

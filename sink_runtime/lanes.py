@@ -37,7 +37,7 @@ class Lanes(Generic[Tag]):
         """How many calls are under way."""
         return len(self._busy)
 
-    def start(self, tag: Tag, action: str, body: dict[str, Any], wait_seconds: int = 0) -> None:
+    def start(self, tag: Tag, action: str, body: bytes, wait_seconds: int = 0) -> None:
         """Begin `AmazonSQS.<action>`. Raises Fault where there are no credentials."""
         wire = self._idle[-1]
         wire.begin(action, body, wait_seconds)

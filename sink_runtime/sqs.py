@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+import orjson
 
 from sink_runtime.lanes import Lanes
 from sink_runtime.queue import (
@@ -77,8 +80,8 @@ class SqsReceives:
     """Receives from one queue, several at a time; for one thread."""
 
     def __init__(self, url: str, wires: Sequence[Wire]) -> None:
-        self._url = url
         self._lanes: Lanes[None] = Lanes(wires)
+        self._body = lru_cache(lambda wait_seconds: orjson.dumps(_receive(url, wait_seconds)))
 
     @property
     def free(self) -> int:
@@ -92,7 +95,7 @@ class SqsReceives:
 
     def start(self, wait_seconds: int) -> None:
         """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
-        self._lanes.start(None, "ReceiveMessage", _receive(self._url, wait_seconds), wait_seconds)
+        self._lanes.start(None, "ReceiveMessage", self._body(wait_seconds), wait_seconds)
 
     def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
         """What each receive brought that has ended; waits up to `seconds` for the first."""
@@ -122,7 +125,8 @@ class SqsDeletes:
     def start(self, messages: list[Received]) -> None:
         """Begin to delete up to ten messages. Raises Fault where there are no credentials."""
         entries = [{"Id": str(n), "ReceiptHandle": message.receipt} for n, message in enumerate(messages)]
-        self._lanes.start(messages, "DeleteMessageBatch", {"QueueUrl": self._url, "Entries": entries})
+        body = orjson.dumps({"QueueUrl": self._url, "Entries": entries})
+        self._lanes.start(messages, "DeleteMessageBatch", body)
 
     def finished(self, seconds: float) -> list[tuple[list[Received], Sequence[EntryFailure] | QueueFault]]:
         """Each delete that has ended, with what failed of it; waits up to `seconds` for the first."""

@@ -1,28 +1,28 @@
-"""One HTTP call to SQS' JSON protocol: libcurl signs (AWS_SIGV4), speaks HTTP and TLS, and keeps its connection.
+"""One HTTP call to SQS' JSON protocol: libcurl speaks HTTP and TLS, and keeps its connection.
 
-A call costs a tenth of boto3's. The signature is byte for byte that of botocore's signer, the session token included;
-a test holds it there.
+A call costs a tenth of boto3's.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pycurl
 
 from sink_runtime.faults import Fault
+from sink_runtime.signer import Credentials, Signer
 
 CONNECT_SECONDS = 5
 # On top of the time that a long poll may take: an answer later than this never comes.
 ANSWER_SECONDS = 15
 # What libcurl reads at a time: each piece is handed over under Python's lock, and ten full envelopes are megabytes.
 BUFFER_BYTES = 256 * 1024
-CONTENT_TYPE = "application/x-amz-json-1.0"
 
 _THROTTLED = (
     "Throttl",
@@ -32,18 +32,6 @@ _THROTTLED = (
     "ServiceUnavailable",
     "InternalFailure",
 )
-
-
-class Credentials(NamedTuple):
-    """AWS credentials as they are at one moment; `token` is None for a user's own key."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Without the secrets."""
-        return f"Credentials({self.access_key!r})"
 
 
 class QueueFault(Fault):
@@ -72,12 +60,16 @@ class Wire:
         ca_file: str,
         dependency: str,
     ) -> None:
+        self._endpoint = endpoint
+        self._region = region
         self._credentials = credentials
         self._dependency = dependency
         self._buffer = BytesIO()
         self.received_bytes = 0
         self._wait_seconds = -1
-        self._prepared: tuple[str, Credentials] | None = None
+        self._signer: Signer | None = None
+        self._signs_for: tuple[str, Credentials] | None = None
+        self._signed: tuple[bytes, int] | None = None
         self.curl = pycurl.Curl()
         for option, value in (
             (pycurl.URL, endpoint),
@@ -86,7 +78,6 @@ class Wire:
             (pycurl.CONNECTTIMEOUT, CONNECT_SECONDS),
             (pycurl.TCP_KEEPALIVE, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.AWS_SIGV4, f"aws:amz:{region}:sqs"),
             (pycurl.CAINFO, os.fsencode(ca_file)),  # a str may only be ASCII
             (pycurl.WRITEDATA, self._buffer),
             (pycurl.BUFFERSIZE, BUFFER_BYTES),
@@ -95,17 +86,16 @@ class Wire:
 
     def call(self, action: str, body: dict[str, Any], wait_seconds: int = 0) -> dict[str, Any]:
         """The answer to `AmazonSQS.<action>`. Raises QueueFault, or Fault where there are no credentials."""
-        self.begin(action, body, wait_seconds)
+        self.begin(action, orjson.dumps(body), wait_seconds)
         try:
             self.curl.perform()
         except pycurl.error as error:
             return self.end(int(error.args[0]))
         return self.end(None)
 
-    def begin(self, action: str, body: dict[str, Any], wait_seconds: int) -> None:
-        """Make `curl` ready to perform the call, by itself or among others; `end` must follow."""
-        self._prepare(action, self._credentials())
-        self.curl.setopt(pycurl.POSTFIELDS, orjson.dumps(body))
+    def begin(self, action: str, body: bytes, wait_seconds: int) -> None:
+        """Make `curl` ready to perform the call, by itself or among others; `end` must follow. `body` is JSON."""
+        self._sign(action, body)
         if wait_seconds != self._wait_seconds:
             self.curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
             self._wait_seconds = wait_seconds
@@ -120,14 +110,19 @@ class Wire:
         self.received_bytes += len(answer)
         return self._read(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), answer)
 
-    def _prepare(self, action: str, credentials: Credentials) -> None:
-        """What changes seldom: a connection nearly always makes the same call as before."""
-        if self._prepared == (action, credentials):
-            return
-        self.curl.setopt(pycurl.USERNAME, credentials.access_key)
-        self.curl.setopt(pycurl.PASSWORD, credentials.secret_key)
-        self.curl.setopt(pycurl.HTTPHEADER, _headers(action, credentials.token))
-        self._prepared = (action, credentials)
+    def _sign(self, action: str, body: bytes) -> None:
+        """Give libcurl the body and its headers, if it has not had them within this second."""
+        caller = (action, self._credentials())
+        if self._signer is None or self._signs_for != caller:
+            self._signer = Signer(self._endpoint, self._region, *caller)
+            self._signs_for = caller
+            self._signed = None
+        signed = (body, int(time.time()))
+        if self._signed != signed:
+            # An empty Expect stops libcurl from waiting for "100 Continue" before larger bodies.
+            self.curl.setopt(pycurl.HTTPHEADER, [*self._signer.headers(*signed), "Expect:"])
+            self.curl.setopt(pycurl.POSTFIELDS, body)
+            self._signed = signed
 
     def close(self) -> None:
         """Close the connection."""
@@ -139,12 +134,6 @@ class Wire:
             return document
         code = document.get("__type", "") if isinstance(document, dict) else ""
         raise QueueFault(self._dependency, str(code).rpartition("#")[2] or "UnreadableAnswer", status)
-
-
-def _headers(action: str, token: str | None) -> list[str]:
-    # An empty Expect stops libcurl from waiting for "100 Continue" before larger bodies.
-    headers = [f"Content-Type: {CONTENT_TYPE}", f"X-Amz-Target: AmazonSQS.{action}", "Expect:"]
-    return [*headers, f"X-Amz-Security-Token: {token}"] if token else headers
 
 
 def _json(answer: bytes) -> Any:

@@ -16,8 +16,9 @@ from botocore.credentials import Credentials as BotocoreCredentials
 
 from sink_runtime.aws import ca_file
 from sink_runtime.queue import MAX_MESSAGE_BYTES, Outgoing
+from sink_runtime.signer import Credentials, Signer
 from sink_runtime.sqs import SqsQueue, endpoint_of
-from sink_runtime.wire import Credentials, QueueFault, Wire
+from sink_runtime.wire import QueueFault, Wire
 from tests.sink.messages import Message
 
 URL = "http://127.0.0.1:9/123456789012/buffer"
@@ -61,32 +62,68 @@ def server() -> Iterator[Server]:
         http.shutdown()
 
 
+def identity(token: str | None = None) -> Credentials:
+    return Credentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY", token)
+
+
 def wire(server: Server, token: str | None = None) -> Wire:
-    credentials = Credentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY", token)
+    credentials = identity(token)
     return Wire(server.address, "eu-central-1", lambda: credentials, ca_file(), "buffer")
 
 
-@pytest.mark.parametrize("token", [None, "a/session+token=="])
-def test_the_signature_is_botocore_s(
-    server: Server, token: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    SqsQueue(URL, wire(server, token)).send([Outgoing("söme böry", {"reason": "not_json"})])
-    [(headers, body)] = server.requests
+def expected_signature(
+    endpoint: str, headers: dict[str, str], body: bytes, credentials: Credentials
+) -> tuple[str, str]:
+    """Scope and signature that botocore finds for a request with those headers, named in lower case."""
     signed = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     assert {"host", "content-type", "x-amz-date", "x-amz-target"} <= set(signed)
-    assert ("x-amz-security-token" in signed) == (token is not None)
-
+    assert ("x-amz-security-token" in signed) == (credentials.token is not None)
     request = AWSRequest(
-        "POST", server.address, data=body, headers={name: headers[name] for name in signed if name != "host"}
+        "POST", endpoint, data=body, headers={name: headers[name] for name in signed if name != "host"}
     )
     request.context["timestamp"] = headers["x-amz-date"]
     signer = SigV4Auth(
-        BotocoreCredentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY"), "sqs", "eu-central-1"
+        BotocoreCredentials(credentials.access_key, credentials.secret_key), "sqs", "eu-central-1"
     )
     canonical = signer.canonical_request(request)
-    expected = signer.signature(signer.string_to_sign(request, canonical), request)
-    assert headers["authorization"].endswith(f"Signature={expected}")
-    assert headers["authorization"].split("Credential=")[1].split(",")[0] == signer.scope(request)
+    return signer.scope(request), signer.signature(signer.string_to_sign(request, canonical), request)
+
+
+def told_signature(headers: dict[str, str]) -> tuple[str, str]:
+    """Scope and signature of a request."""
+    told = headers["authorization"]
+    return told.split("Credential=")[1].split(",")[0], told.split("Signature=")[1]
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+def test_the_signature_is_botocore_s(server: Server, token: str | None) -> None:
+    queue = SqsQueue(URL, wire(server, token))
+    for text in ("söme böry", "another"):
+        queue.send([Outgoing(text, {"reason": "not_json"})])
+    for headers, body in server.requests:
+        assert told_signature(headers) == expected_signature(server.address, headers, body, identity(token))
+
+
+def test_new_credentials_sign_the_next_call(server: Server) -> None:
+    given = [Credentials("AKIDOLD", "old", None), Credentials("ASIANEW", "new", "token")]
+    current = iter(given)
+    made = Wire(server.address, "eu-central-1", lambda: next(current), ca_file(), "buffer")
+    for _ in given:
+        made.call("ReceiveMessage", {})
+    for (headers, body), own in zip(server.requests, given, strict=True):
+        assert told_signature(headers) == expected_signature(server.address, headers, body, own)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://sqs.eu-central-1.amazonaws.com/", "http://[::1]:4566", "http://proxy:80/a~b/sqs=/"]
+)
+def test_a_signer_goes_on_into_the_next_day(endpoint: str) -> None:
+    own = Credentials("AKIDEXAMPLE", "secret", None)
+    signer = Signer(endpoint, "eu-central-1", "ReceiveMessage", own)
+    for second in (1_714_607_999, 1_714_608_000, 1_714_608_001):
+        told = dict(line.split(": ", 1) for line in signer.headers(b"{}", second))
+        headers = {name.lower(): value for name, value in told.items()}
+        assert told_signature(headers) == expected_signature(endpoint, headers, b"{}", own)
 
 
 def test_one_connection_serves_many_calls_and_bytes_are_counted(server: Server) -> None:
