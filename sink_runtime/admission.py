@@ -23,6 +23,7 @@ _TEXT_CHARACTERS = 200  # of a schema's own words in a rejection
 # Particulars of a broken rule that come from the schema; and names of unexpected fields, which come from the record.
 _SCHEMA_WORDS = frozenset({"limit", "property", "format", "pattern", "multiple_of", "types"})
 _FIELD_NAMES = frozenset({"unexpected"})
+_TOGETHER_BYTES = 64 * 1024  # of small bodies, looked at as one; larger ones would only be copied for it
 
 
 class Admission:
@@ -39,10 +40,22 @@ class Admission:
         self._doubles = _properties(plan, lambda column: column.type == "double precision")
         self._confidential = _properties(plan, lambda column: column.confidential)
 
-    def read(self, message: Received) -> Delivery:
-        """Decode, open and judge one message; nothing is raised for what it holds."""
+    def read_all(self, messages: Sequence[Received]) -> list[Delivery]:
+        """As `read`, each of the messages of a receive: what is looked for in a body is looked for in all at once."""
+        bodies = [message.body for message in messages]
+        together = sum(map(len, bodies)) <= _TOGETHER_BYTES
+        plain = together and decoder.is_plain(b",".join(bodies))
+        return [self.read(message, plain=plain) for message in messages]
+
+    def read(self, message: Received, *, plain: bool = False) -> Delivery:
+        """Decode, open and judge one message; nothing is raised for what it holds. `plain` as `decoder.decode` has it."""
+        plan = self._plan
         try:
-            return self._read(message)
+            value, inspect = decoder.decode(message.body, plan.max_message_bytes, plan.max_depth, plain=plain)
+            records, envelope = open_envelope(value, plan)
+            return self._judge(message, records, envelope, inspect=inspect)
+        except RejectedError as error:
+            return self._rejected_whole(message, error.rejection)
         except (
             MemoryError,
             KeyboardInterrupt,
@@ -51,14 +64,6 @@ class Admission:
             raise
         except BaseException as error:  # noqa: BLE001 - a defect that one message finds (a panic of Rust's is no Exception) must not stop all others
             return self._rejected_whole(message, Rejection(Reason.UNREADABLE, type(error).__name__))
-
-    def _read(self, message: Received) -> Delivery:
-        try:
-            value, inspect = decoder.decode(message.body, self._plan.max_message_bytes, self._plan.max_depth)
-            envelope = open_envelope(value, self._plan)
-        except RejectedError as error:
-            return self._rejected_whole(message, error.rejection)
-        return self._judge(message, envelope, inspect=inspect)
 
     def _rejected_whole(self, message: Received, rejection: Rejection) -> Delivery:
         identity = self._message_identity(message)
@@ -77,33 +82,36 @@ class Admission:
             len(message.body),
         )
 
-    def _judge(self, message: Received, envelope: Envelope, *, inspect: bool) -> Delivery:
-        records = envelope.records
+    def _judge(
+        self, message: Received, records: list[Json], envelope: Envelope, *, inspect: bool
+    ) -> Delivery:
         refused: Sequence[Refused] = ()
         indexes: Sequence[int] = range(len(records))
-        if inspect or not all(map(self._schema.admits_ordinary, records)):
-            indexes, refused = self._sorted_out(envelope)
-        payload = _payload(message, envelope, indexes)
-        origin = envelope.origin
-        sent_text, sender = self._attribution(message, origin)
+        if inspect or not self._schema.admits_ordinary(records):
+            indexes, refused = self._sorted_out(records, envelope)
+        payload = _payload(message, records, envelope, indexes)
+        identity, positions, sent_text, sender = envelope.id, indexes, message.sent_text, message.sender
+        if origin := envelope.origin:
+            identity, positions = origin.id, (origin.position,) * len(indexes)
+            sent_text, sender = self._attribution(message, origin)
         return Delivery(  # by position: names cost as much again
             message,
-            self._identity(message, envelope),
+            identity or self._message_identity(message),
             sent_text,
             sender,
             envelope.schema,
             payload,
-            (origin.position,) * len(indexes) if origin else indexes,
+            positions,
             indexes,
             refused,
             len(records),
             len(message.body) + len(payload),
         )
 
-    def _sorted_out(self, envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
+    def _sorted_out(self, records: list[Json], envelope: Envelope) -> tuple[tuple[int, ...], list[Refused]]:
         indexes, refused = [], []
         kept: dict[Rejection, Rejection] = {}  # thousands of records are often refused for one reason
-        for index, record in enumerate(envelope.records):
+        for index, record in enumerate(records):
             if self._fault(record) is None and self._schema.admits(record):
                 indexes.append(index)
             else:
@@ -111,16 +119,11 @@ class Admission:
                 refused.append(Refused(index, _position(envelope, index), kept.setdefault(why, why)))
         return tuple(indexes), refused
 
-    def _attribution(self, message: Received, origin: Origin | None) -> tuple[str, str]:
+    def _attribution(self, message: Received, origin: Origin) -> tuple[str, str]:
         """When and by whom the records were sent. Anyone may write an `origin`: it is believed of trusted roles only."""
-        if origin and origin.sender and origin.sent_at and message.sender.partition(":")[0] in self._trusted:
+        if origin.sender and origin.sent_at and message.sender.partition(":")[0] in self._trusted:
             return origin.sent_at, origin.sender
         return message.sent_text, message.sender
-
-    def _identity(self, message: Received, envelope: Envelope) -> str:
-        if envelope.origin:
-            return envelope.origin.id
-        return envelope.id or self._message_identity(message)
 
     def _message_identity(self, message: Received) -> str:
         """The MessageId, which SQS makes as a uuid; any other service's becomes one."""
@@ -167,9 +170,8 @@ class Admission:
         return bool(path) and path[0] in self._confidential
 
 
-def _payload(message: Received, envelope: Envelope, indexes: Sequence[int]) -> bytes:
+def _payload(message: Received, records: list[Json], envelope: Envelope, indexes: Sequence[int]) -> bytes:
     """The admitted records' text. A bare record that is whole goes as it came, since all of its body was parsed."""
-    records = envelope.records
     if envelope.is_bare and indexes:
         return message.body
     chosen = records if len(indexes) == len(records) else [records[index] for index in indexes]

@@ -19,13 +19,10 @@ Json = Any  # None | bool | int | float | Decimal | str | list[Json] | dict[str,
 
 # A double gives back any decimal of up to 15 digits between 1e-99 and 1e99. A number of sixteen digits, a point among
 # them counted, or with an exponent of three, may not survive. To find one fast, a body is reduced to its shape: digits
-# and points become 0, what stands before a number becomes a comma. A find within a string only costs time.
-_SHAPE = bytes.maketrans(b"123456789.E+:[ \t\r\n", b"0000000000e-,,,,,,")
-_LONG = b"," + b"0" * 16
-_LONG_NEGATIVE = b",-" + b"0" * 16
-_LARGE_EXPONENT = b"0e000"
-_SMALL_EXPONENT = b"0e-000"
-_EXPONENT = re.compile(rb",-?0+e-?000")
+# and points become 0, what stands before a number becomes a comma, signs go. A find within a string only costs time.
+_SHAPE = bytes.maketrans(b"123456789.E:[ \t\r\n", b"0000000000e,,,,,,")
+_SIGNS = b"+-"
+_INEXACT = re.compile(rb",0(?:0{15}|0*e000)")
 _NUL = b"\\u0000"
 _SAFE_DIGITS = 18  # an int of so many characters fits 64 bits, which is what orjson writes
 
@@ -34,18 +31,24 @@ _NUMERIC_WEIGHT = 131_072
 _NUMERIC_SCALE = 16_383
 
 
-def decode(body: bytes, max_bytes: int, max_depth: int) -> tuple[Json, bool]:
+def is_plain(text: bytes) -> bool:
+    """Whether a body has no number that may be inexact and no U+0000. Of bodies joined by commas each has, if all have."""
+    return not (_may_be_inexact(text) or _may_hold_nul(text))
+
+
+def decode(body: bytes, max_bytes: int, max_depth: int, *, plain: bool = False) -> tuple[Json, bool]:
     """The body's JSON value, and whether something in it may not be storable, so that `fault_of` must be asked.
 
-    Raises RejectedError where the body is too large, wrongly encoded or not JSON.
+    `plain`: `is_plain` has said so already. Raises RejectedError where the body is too large, wrongly encoded or not JSON.
     """
     if len(body) > max_bytes:
         raise RejectedError(
             Reason.BODY_TOO_LARGE, f"the body has {len(body)} bytes, the limit is {max_bytes}"
         )
-    if not _may_be_inexact(body):
+    if plain or not _may_be_inexact(body):
         try:
-            return orjson.loads(body), _NUL in body or _may_be_deep(body, max_depth)
+            value = orjson.loads(body)
+            return value, (not plain and _may_hold_nul(body)) or _may_be_deep(body, max_depth)
         except orjson.JSONDecodeError:
             pass  # the slower reader says why
     return _exactly(body), True
@@ -56,12 +59,11 @@ def _may_be_deep(body: bytes, max_depth: int) -> bool:
 
 
 def _may_be_inexact(body: bytes) -> bool:
-    shape = b"," + body.translate(_SHAPE)
-    if _LONG in shape or _LONG_NEGATIVE in shape:
-        return True
-    # Many a uuid has an exponent's look about it; the slower search tells.
-    looks_so = _LARGE_EXPONENT in shape or _SMALL_EXPONENT in shape
-    return looks_so and _EXPONENT.search(shape) is not None
+    return _INEXACT.search(b"," + body.translate(_SHAPE, _SIGNS)) is not None
+
+
+def _may_hold_nul(body: bytes) -> bool:
+    return b"\\" in body and _NUL in body  # the first is as good as free
 
 
 def _exactly(body: bytes) -> Json:

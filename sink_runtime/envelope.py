@@ -27,38 +27,41 @@ class Origin(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """A body's records. `id` is the producer's own batch id, `schema` the hash it built against, `origin` a dead
-    letter's; each may be absent. `is_bare`: the body is the one record itself.
+    """What a body says of its records. `id` is the producer's own batch id, `schema` the hash it built against, `origin`
+    a dead letter's; each may be absent. `is_bare`: the body is the one record itself.
     """
 
-    records: list[Json]
     id: str | None = None
     schema: str | None = None
     origin: Origin | None = None
     is_bare: bool = False
 
 
-def open_envelope(value: Json, plan: SinkPlan) -> Envelope:
-    """The envelope of a decoded body. Raises RejectedError where it is none, or is another dataset's.
+_BARE = Envelope(is_bare=True)
+_PLAIN = Envelope()
+
+
+def open_envelope(value: Json, plan: SinkPlan) -> tuple[list[Json], Envelope]:
+    """The records of a decoded body, and its envelope. Raises RejectedError where it is none, or is another dataset's.
 
     With `buffer_format` "record" a body is one bare record; a dead letter of this dataset is an envelope there too,
     so that it can be sent again.
     """
-    if plan.buffer_format == "record" and is_bare(value, plan):
-        return Envelope([value], is_bare=True)
+    if is_bare(value, plan):
+        return [value], _BARE
     if not isinstance(value, dict) or "dataset" not in value or "records" not in value:
         raise _refusal("an envelope is an object with `dataset` and `records`")
     if value["dataset"] != plan.dataset:
         raise RejectedError(Reason.WRONG_DATASET, f"the envelope is not for {plan.dataset}")
     if len(value) == 2:  # nothing else is in it, as nearly always
-        return Envelope(_records(value["records"]))
+        return _records(value["records"]), _PLAIN
     if unknown := value.keys() - _FIELDS:
         raise _refusal(f"an envelope has no field {min(unknown)[:64]!r}")
-    return Envelope(
-        records=_records(value["records"]),
+    records = _records(value["records"])
+    return records, Envelope(
         id=_uuid(value["id"], "id") if "id" in value else None,
         schema=_schema(value.get("schema")),
-        origin=_origin(value["origin"], value["records"]) if "origin" in value else None,
+        origin=_origin(value["origin"], records) if "origin" in value else None,
     )
 
 
@@ -66,7 +69,7 @@ def is_bare(value: Json, plan: SinkPlan) -> bool:
     """Whether a body's value is one bare record, with no envelope around it."""
     if plan.buffer_format != "record":
         return False
-    is_dead_letter = isinstance(value, dict) and {"origin", "records"} <= value.keys()
+    is_dead_letter = isinstance(value, dict) and "origin" in value and "records" in value
     return not (is_dead_letter and value.get("dataset") == plan.dataset)
 
 

@@ -69,7 +69,7 @@ class Receiver:
         if isinstance(answer, Fault):
             return
         self._adapt(len(messages))
-        self._shared.intake.put([self._admission.read(message) for message in messages])
+        self._shared.intake.put(self._admission.read_all(messages))
 
     def _adapt(self, messages: int) -> None:
         """All at once when the first message comes; fewer again as answers hold little; one when there is nothing."""

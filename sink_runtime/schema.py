@@ -9,7 +9,7 @@ without those rules, and these glances, may admit a record. Whatever they do not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
@@ -41,16 +41,20 @@ class EffectiveSchema:
         """Why it does not admit a record. Raises ValueError where an error would hold a number too long for Python."""
         return self._whole.iter_errors(record)
 
-    def admits_ordinary(self, record: Json) -> bool:
-        """As `admits`, for a record in which the decoder found nothing that may not be storable."""
-        if type(record) is dict and self._relaxed.is_valid(record):
-            for name, is_ordinary in self._glances:
-                value = record.get(name)
-                if value is not None and not is_ordinary(value):
-                    break
-            else:
-                return True
-        return self._whole.is_valid(record)
+    def admits_ordinary(self, records: Sequence[Json]) -> bool:
+        """Whether it admits all of them; they are records in which the decoder found nothing that may not be storable."""
+        is_valid, glances = self._relaxed.is_valid, self._glances
+        for record in records:
+            if type(record) is dict and is_valid(record):
+                for name, is_ordinary in glances:
+                    value = record.get(name)
+                    if value is not None and not is_ordinary(value):
+                        break
+                else:
+                    continue
+            if not self._whole.is_valid(record):
+                return False
+        return True
 
 
 def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:
@@ -94,8 +98,8 @@ def _is_ordinary_instant(value: Json) -> bool:
         type(value) is str
         and value[-1] == "Z"
         and len(value) in _INSTANT_LENGTHS
-        and value[17:19] != "60"
-        and "0001" < value[:4] < "9999"
+        and value[17] != "6"  # no leap second
+        and "0002" <= value < "9999"
     )
 
 

@@ -31,12 +31,16 @@ VALUES = st.recursive(
 def test_fuzzed_bodies_are_judged_as_the_oracle_judges_them() -> None:
     plan = replace(sink_plan(fuzzed(), ()), max_message_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
     admission = Admission(plan)
+    texts = [body("suite", number) for number in range(BODIES)]
+    messages = [
+        Message(body=text.encode(), message_id=numbered(number)).received()
+        for number, text in enumerate(texts)
+    ]
+    tens = (messages[start : start + 10] for start in range(0, BODIES, 10))
+    deliveries = (delivery for ten in tens for delivery in admission.read_all(ten))
     kinds = set()
-    for number in range(BODIES):
-        text = body("suite", number)
+    for number, (text, message, delivery) in enumerate(zip(texts, messages, deliveries, strict=True)):
         verdict = judge(text)
-        message = Message(body=text.encode(), message_id=numbered(number)).received()
-        delivery = admission.read(message)
         found = {one.index: str(one.rejection.reason) for one in delivery.refused}
         kinds |= set(found.values())
         assert _agrees(verdict, found), f"body {number}: {found}, not {verdict}"
