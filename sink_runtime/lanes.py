@@ -45,6 +45,10 @@ class Lanes(Generic[Tag]):
         self._busy[wire.curl] = (wire, tag)
         self._multi.add_handle(wire.curl)
 
+    def send(self) -> None:
+        """Have the calls that were started leave now, not only when `finished` is asked."""
+        self._multi.perform()
+
     def finished(self, seconds: float) -> list[tuple[Tag, dict[str, Any] | QueueFault]]:
         """The calls that have been answered; waits up to `seconds` for the first of them."""
         until = time.monotonic() + seconds

@@ -102,6 +102,9 @@ class Receives(Protocol):
     def start(self, wait_seconds: int) -> None:
         """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
 
+    def send(self) -> None:
+        """Have those that were started leave now, not only when `finished` is asked."""
+
     def finished(self, seconds: float) -> Sequence[Sequence[Received] | Fault]:
         """What each receive brought that has ended; waits up to `seconds` for the first."""
 

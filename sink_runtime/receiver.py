@@ -1,5 +1,6 @@
 """Buffer -> intake: one receive waits while the queue is quiet, several at a time run while it is full.
 
+What has arrived is read while the next receives are under way already: neither waits for the other.
 A long poll is never broken off: the service may have handed out messages already, to be hidden until their visibility
 timeout. So it is also what an idle sink may take to stop.
 """
@@ -36,39 +37,47 @@ class Receiver:
         """Start what may start, and take what has arrived. Raises StoppingError once the sink is to end."""
         if self._shared.patience.stop.is_set():
             self._end()
-        self._start()
-        answers = self._receives.finished(TURN_SECONDS)
-        for answer in answers:
-            self._take(answer)
-        for answer in answers:  # only now that all else is held
-            if isinstance(answer, Fault):
-                self._recover(answer)
-                break
+        fault = self._start(TURN_SECONDS)
+        messages, failed = self._arrived()
+        fault = fault or failed
+        if messages and not fault:
+            fault = self._start(0)
+        self._read(messages)
+        if fault:  # only now that all else is held
+            self._recover(fault)
 
-    def _start(self) -> None:
-        """Begin as many receives as are wanted."""
-        if not self._receives.busy and not self._shared.gate.wait(TURN_SECONDS):
-            return
-        while self._may_start() and self._shared.custody.reserve(0 if self._receives.busy else TURN_SECONDS):
-            self._begin(SCOUT_SECONDS if not self._receives.busy else HELPER_SECONDS)
+    def _start(self, seconds: float) -> Fault | None:
+        """Begin as many receives as are wanted; where none is under way, wait so long until one may. What hinders it."""
+        if not self._receives.busy and not self._shared.gate.wait(seconds):
+            return None
+        while self._may_start() and self._shared.custody.reserve(0 if self._receives.busy else seconds):
+            try:
+                self._receives.start(HELPER_SECONDS if self._receives.busy else SCOUT_SECONDS)
+            except Fault as fault:
+                self._hold(())
+                return fault
+        self._receives.send()
+        return None
 
     def _may_start(self) -> bool:
         may = self._receives.free and self._receives.busy < self._wanted
-        return bool(may) and self._shared.gate.wait(0)
+        return bool(may) and not self._shared.patience.stop.is_set() and self._shared.gate.wait(0)
 
-    def _begin(self, wait_seconds: int) -> None:
-        try:
-            self._receives.start(wait_seconds)
-        except Fault as fault:
-            self._hold(())
-            self._recover(fault)
+    def _arrived(self) -> tuple[list[Received], Fault | None]:
+        """The messages that have arrived, in custody now; and the first fault among the answers."""
+        messages: list[Received] = []
+        fault: Fault | None = None
+        for answer in self._receives.finished(TURN_SECONDS):
+            if isinstance(answer, Fault):
+                self._hold(())
+                fault = fault or answer
+            else:
+                self._hold(answer)
+                self._adapt(len(answer))
+                messages += answer
+        return messages, fault
 
-    def _take(self, answer: Sequence[Received] | Fault) -> None:
-        messages = () if isinstance(answer, Fault) else answer
-        self._hold(messages)
-        if isinstance(answer, Fault):
-            return
-        self._adapt(len(messages))
+    def _read(self, messages: Sequence[Received]) -> None:
         self._shared.intake.put(self._admission.read_all(messages))
 
     def _adapt(self, messages: int) -> None:
@@ -85,8 +94,8 @@ class Receiver:
         """Take what else is under way, then try one receive at a time, with the gate closed, until one is answered."""
         self._close_gate(fault)
         while self._receives.busy:
-            for answer in self._receives.finished(TURN_SECONDS):
-                self._take(answer)
+            messages, _ = self._arrived()
+            self._read(messages)
         self._shared.patience.after(fault, self._receive_alone, self._close_gate)
         self._shared.gate.open(NAME)
 
@@ -100,10 +109,10 @@ class Receiver:
             self._hold(())
             raise
         while self._receives.busy:
-            for answer in self._receives.finished(TURN_SECONDS):
-                self._take(answer)
-                if isinstance(answer, Fault):
-                    raise answer
+            messages, fault = self._arrived()
+            self._read(messages)
+            if fault:
+                raise fault
 
     def _close_gate(self, fault: Fault) -> None:
         self._shared.gate.close(NAME, fault)
@@ -111,8 +120,7 @@ class Receiver:
     def _end(self) -> None:
         """Hold what the last receives bring, so that it is given back with the rest."""
         while self._receives.busy:
-            for answer in self._receives.finished(TURN_SECONDS):
-                self._hold(() if isinstance(answer, Fault) else answer)
+            self._arrived()
         raise StoppingError
 
     def _hold(self, messages: Sequence[Received]) -> None:

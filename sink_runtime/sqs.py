@@ -97,6 +97,10 @@ class SqsReceives:
         """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
         self._lanes.start(None, "ReceiveMessage", self._body(wait_seconds), wait_seconds)
 
+    def send(self) -> None:
+        """Have those that were started leave now, not only when `finished` is asked."""
+        self._lanes.send()
+
     def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
         """What each receive brought that has ended; waits up to `seconds` for the first."""
         return [

@@ -75,6 +75,9 @@ class FakeReceives:
     def start(self, wait_seconds: int) -> None:
         self.busy += 1
 
+    def send(self) -> None:
+        pass
+
     def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
         found = [_answer(lambda: self._queue.receive(0)) for _ in range(self.busy)]
         self.busy = 0

@@ -31,6 +31,7 @@ class Scripted:
         self.started: list[int] = []
         self.busy = 0
         self.most_at_once = 0
+        self.are_sent = False
 
     @property
     def free(self) -> int:
@@ -40,6 +41,10 @@ class Scripted:
         self.started.append(wait_seconds)
         self.busy += 1
         self.most_at_once = max(self.most_at_once, self.busy)
+        self.are_sent = False
+
+    def send(self) -> None:
+        self.are_sent = True
 
     def finished(self, seconds: float) -> list[Sequence[Received] | Fault]:
         if not self.busy:
@@ -74,6 +79,30 @@ def test_the_first_message_brings_full_speed() -> None:
     assert receives.most_at_once == RECEIVES
 
 
+def test_the_next_receives_are_under_way_while_messages_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    receives = Scripted(10, 10)
+    receiver, shared = made(receives)
+    under_way = []
+    monkeypatch.setattr(shared.intake, "put", lambda _: under_way.append((receives.busy, receives.are_sent)))
+    receiver.turn()
+    receiver.turn()
+    assert under_way == [(RECEIVES, True)] * 2
+
+
+def test_nothing_more_is_received_once_the_sink_is_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    receives = Scripted(10)
+    receiver, shared = made(receives)
+    finished = receives.finished
+
+    def stopped_meanwhile(seconds: float) -> list[Sequence[Received] | Fault]:
+        shared.patience.stop.set()
+        return finished(seconds)
+
+    monkeypatch.setattr(receives, "finished", stopped_meanwhile)
+    receiver.turn()
+    assert (receives.busy, shared.intake.counts()[0]) == (0, 10)
+
+
 def test_answers_that_hold_little_call_for_fewer_receives() -> None:
     receives = Scripted(1, *[2] * 20)
     receiver, _ = made(receives)
@@ -81,7 +110,7 @@ def test_answers_that_hold_little_call_for_fewer_receives() -> None:
         receiver.turn()
     before = receives.busy
     receiver.turn()
-    assert (before, receives.busy) == (0, 0), "one at a time"
+    assert (before, receives.busy) == (1, 1), "one at a time"
 
 
 def test_nothing_is_received_while_the_gate_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +158,6 @@ def test_what_arrives_together_with_a_fault_is_held_before_the_fault_is_waited_f
     shared.gate.close("writer-1", Fault("postgres", "away"))  # the recovery receives nothing more
     held = []
     shared.patience.after = lambda *_: held.append(shared.custody.counts()[0])  # type: ignore[method-assign,assignment]
-    receives.busy = 0
-    for _ in range(6):
-        assert shared.custody.reserve(0)
-        receives.start(1)
+    assert receives.busy == 6
     receiver.turn()
     assert held == [60]

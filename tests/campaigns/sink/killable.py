@@ -40,7 +40,7 @@ class Place:
 
 
 def _brought_some(arguments: tuple[Any, ...], _: Any) -> bool:
-    return bool(arguments[1]) and not isinstance(arguments[1], Fault)
+    return bool(arguments[1])
 
 
 def _was_answered(arguments: tuple[Any, ...], _: Any) -> bool:
@@ -48,7 +48,7 @@ def _was_answered(arguments: tuple[Any, ...], _: Any) -> bool:
 
 
 PLACES = {
-    "received": Place(Receiver, "_take", after=False, counts=_brought_some),
+    "received": Place(Receiver, "_hold", after=False, counts=_brought_some),
     "decoded": Place(Admission, "read", after=True),
     "batch taken": Place(Intake, "take", after=True, counts=lambda _, batch: bool(batch)),
     "executed, not committed": Place(Writer, "_execute", after=True),
