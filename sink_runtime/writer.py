@@ -176,10 +176,10 @@ class Writer:
         quoted = {sender: _quoted(sender) for sender in {part.delivery.sender for part in parts}}
         return [
             Text(b"[%b]" % b",".join([part.payload for part in parts])),
-            _array([_repeated(part.delivery.identity, part.size) for part in parts]),
-            _array([_listed(part.positions()) for part in parts]),
-            _array([_repeated(part.delivery.sent_text, part.size) for part in parts]),
-            _array([_repeated(quoted[part.delivery.sender], part.size) for part in parts]),
+            _array([f"{part.delivery.identity}," * part.size for part in parts]),
+            _array([_listed(part) for part in parts]),
+            _array([f"{part.delivery.sent_text}," * part.size for part in parts]),
+            _array([f"{quoted[part.delivery.sender]}," * part.size for part in parts]),
             commit_id,
             self._plan_sha256,
             len(batch.messages),
@@ -189,23 +189,25 @@ class Writer:
         ]
 
 
-def _listed(positions: Sequence[int]) -> str:
-    """Positions as text."""
-    return _kept(positions) if isinstance(positions, range) else ",".join(map(str, positions))
+def _listed(part: Part) -> str:
+    """The positions of its records, each with a comma behind it."""
+    if part.size == 1:
+        return f"{part.delivery.positions[part.start]},"
+    positions = part.positions()
+    return _kept(positions) if isinstance(positions, range) else _text(positions)
 
 
-@lru_cache(maxsize=256)
-def _kept(positions: range) -> str:
-    """Most messages have the same few runs of positions again and again."""
-    return ",".join(map(str, positions))
+def _text(positions: Sequence[int]) -> str:
+    return "".join([f"{position}," for position in positions])
 
 
-def _repeated(element: str, times: int) -> str:
-    return element if times == 1 else ",".join([element] * times)
+# Most messages have the same few runs of positions again and again.
+_kept = lru_cache(maxsize=256)(_text)
 
 
 def _array(elements: list[str]) -> str:
-    return "{" + ",".join(elements) + "}"
+    """An array as Postgres reads it, of elements that have a comma behind each."""
+    return "{" + "".join(elements)[:-1] + "}"
 
 
 def _quoted(element: str) -> str:
