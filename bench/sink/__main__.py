@@ -41,7 +41,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         print(ceiling(server, 50_000, 1))
         print(ceiling(server, 3_000, 100))
-        with running_world(Path(folder)) as world:
+        with running_world(Path(folder), arguments.linger) as world:
             for load in _loads(arguments):
                 if arguments.profile:
                     profile(world, server, load, arguments.top)
@@ -106,6 +106,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--envelopes", type=int, default=4_000, help="envelopes of 100 in the queue")
     parser.add_argument("--rate", type=int, default=2_000, help="single records a second, for the latency")
     parser.add_argument("--seconds", type=int, default=10, help="how long the paced producer sends")
+    parser.add_argument("--linger", type=int, help="this sink's linger_ms, in place of the manifest's")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds of idling")
     parser.add_argument(
         "--profile", action="store_true", help="instead: where this sink's CPU goes, by py-spy"

@@ -38,12 +38,13 @@ FROM (SELECT 1000 * extract(epoch FROM pg_xact_commit_timestamp(xmin) - raised_a
 
 @dataclass(frozen=True)
 class World:
-    """The database, as its superuser and as the sink's login see it."""
+    """The database, as its superuser and as the sink's login see it. `linger_ms` is the plan's; None: the manifest's."""
 
     address: Address
     admin: psycopg.Connection[Any]
     dataset: Dataset
     folder: Path
+    linger_ms: int | None
 
     @property
     def user(self) -> str:
@@ -58,7 +59,13 @@ class World:
     def plan(self, buffer_format: str, *, publishes: bool) -> Path:
         """The compiled plan as a file, for messages that are envelopes or single records."""
         path = self.folder / f"plan-{buffer_format}.json"
-        plan = replace(sink_plan(self.dataset, ()), buffer_format=buffer_format, publish_events=publishes)
+        compiled = sink_plan(self.dataset, ())
+        plan = replace(
+            compiled,
+            buffer_format=buffer_format,
+            publish_events=publishes,
+            linger_ms=compiled.linger_ms if self.linger_ms is None else self.linger_ms,
+        )
         path.write_bytes(plan.to_bytes())
         return path
 
@@ -91,7 +98,7 @@ class World:
 
 
 @contextmanager
-def running_world(folder: Path) -> Iterator[World]:
+def running_world(folder: Path, linger_ms: int | None = None) -> Iterator[World]:
     """A server of its own, removed at the end."""
     found = compile_datasets(ROOT, [ROOT / "datasets" / "alert_events"]).require()
     dataset = found[0].dataset
@@ -101,4 +108,4 @@ def running_world(folder: Path) -> Iterator[World]:
             admin.execute("SET client_min_messages = warning")
             # mq-bridge has no DO NOTHING, and DO UPDATE needs the right to it.
             admin.execute(sql.SQL("GRANT UPDATE ON {} TO {}").format(TABLE, sql.Identifier(login(dataset))))
-            yield World(address, admin, dataset, folder)
+            yield World(address, admin, dataset, folder, linger_ms)
