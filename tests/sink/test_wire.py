@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,7 +17,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 
 from sink_runtime.aws import ca_file
 from sink_runtime.queue import MAX_MESSAGE_BYTES, Outgoing
-from sink_runtime.signer import Credentials, Signer
+from sink_runtime.signer import Credentials, RepeatSigner
 from sink_runtime.sqs import SqsQueue, endpoint_of
 from sink_runtime.wire import QueueFault, Wire
 from tests.sink.messages import Message
@@ -45,7 +46,8 @@ def server() -> Iterator[Server]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            told = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+            found.requests.append((told, body))
             status, answer = found.answers.pop(0) if found.answers else (200, b"{}")
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
@@ -62,6 +64,32 @@ def server() -> Iterator[Server]:
         http.shutdown()
 
 
+@dataclass
+class Clock:
+    """Stands still at `now` for the sink, and at `botocore` for botocore, which looked at it so often to sign."""
+
+    now: float = 0.0
+    botocore: float = 0.0
+    signatures: int = 0
+
+    def set(self, now: float, botocore: float | None = None) -> None:
+        self.now = now
+        self.botocore = now if botocore is None else botocore
+
+    def look(self) -> datetime:
+        self.signatures += 1
+        return datetime.fromtimestamp(self.botocore, UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    found.set(1_714_607_999.0)  # the last second of 1 May 2024
+    monkeypatch.setattr("sink_runtime.signer.time.time", lambda: found.now)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", found.look)
+    return found
+
+
 def identity(token: str | None = None) -> Credentials:
     return Credentials("AKIDEXAMPLE", "wJalr:XUtnFEMI/K7MDENG+bPxRfiCY", token)
 
@@ -71,59 +99,91 @@ def wire(server: Server, token: str | None = None) -> Wire:
     return Wire(server.address, "eu-central-1", lambda: credentials, ca_file(), "buffer")
 
 
-def expected_signature(
+def expected_authorization(
     endpoint: str, headers: dict[str, str], body: bytes, credentials: Credentials
-) -> tuple[str, str]:
-    """Scope and signature that botocore finds for a request with those headers, named in lower case."""
-    signed = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
-    assert {"host", "content-type", "x-amz-date", "x-amz-target"} <= set(signed)
-    assert ("x-amz-security-token" in signed) == (credentials.token is not None)
-    request = AWSRequest(
-        "POST", endpoint, data=body, headers={name: headers[name] for name in signed if name != "host"}
-    )
+) -> str:
+    """What botocore finds for a request as it arrived, with those headers, named in lower case."""
+    request = AWSRequest("POST", endpoint, data=body)
+    for name in ("Host", "Content-Type", "X-Amz-Date", "X-Amz-Target"):
+        request.headers[name] = headers[name.lower()]
+    if credentials.token:
+        request.headers["X-Amz-Security-Token"] = credentials.token
     request.context["timestamp"] = headers["x-amz-date"]
     signer = SigV4Auth(
         BotocoreCredentials(credentials.access_key, credentials.secret_key), "sqs", "eu-central-1"
     )
-    canonical = signer.canonical_request(request)
-    return signer.scope(request), signer.signature(signer.string_to_sign(request, canonical), request)
+    names = signer.signed_headers(signer.headers_to_sign(request))
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return (
+        f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}, SignedHeaders={names}, "
+        f"Signature={signer.signature(text, request)}"
+    )
 
 
-def told_signature(headers: dict[str, str]) -> tuple[str, str]:
-    """Scope and signature of a request."""
-    told = headers["authorization"]
-    return told.split("Credential=")[1].split(",")[0], told.split("Signature=")[1]
-
-
+@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost"])
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
-def test_the_signature_is_botocore_s(server: Server, token: str | None) -> None:
+def test_whoever_signs_a_call_signs_it_as_botocore_does(server: Server, token: str | None, host: str) -> None:
+    server.address = server.address.replace("127.0.0.1", host)
     queue = SqsQueue(URL, wire(server, token))
     for text in ("söme böry", "another"):
+        queue.receive(0)
+        queue.receive(0)
+        queue.delete([Message().received()])
         queue.send([Outgoing(text, {"reason": "not_json"})])
+        queue.receive(1)
+    asked = [headers["x-amz-target"].removeprefix("AmazonSQS.") for headers, _ in server.requests]
+    receive = "ReceiveMessage"
+    assert asked == [receive, receive, "DeleteMessageBatch", "SendMessageBatch", receive] * 2
     for headers, body in server.requests:
-        assert told_signature(headers) == expected_signature(server.address, headers, body, identity(token))
+        expected = expected_authorization(server.address, headers, body, identity(token))
+        assert headers["authorization"] == expected
+        assert headers.get("x-amz-security-token") == token
 
 
-def test_new_credentials_sign_the_next_call(server: Server) -> None:
+@pytest.mark.parametrize("action", ["ReceiveMessage", "DeleteMessageBatch"])
+def test_new_credentials_sign_the_next_call(server: Server, clock: Clock, action: str) -> None:
     given = [Credentials("AKIDOLD", "old", None), Credentials("ASIANEW", "new", "token")]
     current = iter(given)
     made = Wire(server.address, "eu-central-1", lambda: next(current), ca_file(), "buffer")
     for _ in given:
-        made.call("ReceiveMessage", {})
+        made.call(action, {})
     for (headers, body), own in zip(server.requests, given, strict=True):
-        assert told_signature(headers) == expected_signature(server.address, headers, body, own)
+        assert headers["authorization"] == expected_authorization(server.address, headers, body, own)
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["https://sqs.eu-central-1.amazonaws.com/", "http://[::1]:4566", "http://proxy:80/a~b/sqs=/"]
-)
-def test_a_signer_goes_on_into_the_next_day(endpoint: str) -> None:
-    own = Credentials("AKIDEXAMPLE", "secret", None)
-    signer = Signer(endpoint, "eu-central-1", "ReceiveMessage", own)
-    for second in (1_714_607_999, 1_714_608_000, 1_714_608_001):
-        told = dict(line.split(": ", 1) for line in signer.headers(b"{}", second))
-        headers = {name.lower(): value for name, value in told.items()}
-        assert told_signature(headers) == expected_signature(endpoint, headers, b"{}", own)
+def test_the_same_receive_is_signed_once_a_second(server: Server, clock: Clock) -> None:
+    queue = SqsQueue(URL, wire(server))
+    for now, wait_seconds, signatures in (
+        (1_714_607_999.0, 0, 1),
+        (1_714_607_999.9, 0, 1),
+        (1_714_607_999.9, 1, 2),  # another body
+        (1_714_608_000.0, 1, 3),  # the next second, and day
+        (1_714_608_000.9, 1, 3),
+        (1_714_607_999.9, 1, 4),  # the clock was set back
+    ):
+        clock.set(now)
+        queue.receive(wait_seconds)
+        assert clock.signatures == signatures
+        headers, body = server.requests[-1]
+        assert headers["x-amz-date"] == f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+        assert headers["authorization"] == expected_authorization(server.address, headers, body, identity())
+
+
+def test_the_second_of_a_signature_is_the_one_in_it(clock: Clock) -> None:
+    signer = RepeatSigner("http://127.0.0.1:9/", "eu-central-1", {}, identity())
+    clock.set(1_714_607_999.9, botocore=1_714_608_000.0)
+    early = signer.headers(b"{}")
+    clock.set(1_714_608_000.1)
+    assert signer.headers(b"{}") is early
+    assert clock.signatures == 1
+    assert "x-amz-date: 20240502T000000Z" in early
+
+
+def test_deletes_are_left_to_libcurl_to_sign(server: Server, clock: Clock) -> None:
+    queue = SqsQueue(URL, wire(server))
+    queue.delete([Message().received()])
+    queue.hide([Message().received()], 5)
+    assert clock.signatures == 0
 
 
 def test_one_connection_serves_many_calls_and_bytes_are_counted(server: Server) -> None:
