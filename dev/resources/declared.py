@@ -98,7 +98,7 @@ class TaskDefinition(Declared):
     def document_faults(self, new: Properties) -> list[str]:
         """The containers are a document of ECS' own API."""
         found = super().document_faults(new)
-        if found or new["containerDefinitions"] == UNKNOWN:
+        if found or new.get("containerDefinitions", UNKNOWN) == UNKNOWN:
             return found
         shape = request_shape(*self._call).members["containerDefinitions"]
         document = json.loads(new["containerDefinitions"])

@@ -266,8 +266,8 @@ def test_a_local_sink_trusts_the_operator_too_and_listens_on_loopback(running: E
     sink = next(one for one in Sinks(running.paths).known() if one.dataset == "alert_events")
     told = settings.read(psutil.Process(sink.process.pid).environ())
     role = found["datasets"]["alert_events"]["sink_role_id"]
-    assert told.trusted_senders[0] == role
-    assert len(told.trusted_senders) == 2
+    assert told.trusted_senders[:2] == (role, found["operator"]["role_id"])
+    assert len(told.trusted_senders) == 3
     assert told.http_host == "127.0.0.1"
     assert told.plan == found["datasets"]["alert_events"]["plan_uri"]
 

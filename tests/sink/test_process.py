@@ -15,14 +15,14 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from sink_runtime.receiver import SCOUT_SECONDS
-from sink_runtime.settings import REQUIRED
+from sink_runtime.settings import DATABASE_SECRET_ARN, REQUIRED
 from tests.sink import datasets
 from tests.sink.deployment import ROOT, Deployment, seconds_waited
 from tests.sink.messages import Message, alert, monitored, numbered
 from tests.sink.store import PASSWORD, Store
 from tests.support.waiting import until
 
-VALID = dict.fromkeys(REQUIRED, "1")
+VALID = dict.fromkeys((*REQUIRED, DATABASE_SECRET_ARN), "1")
 Deploy = Callable[..., Deployment]
 MakeStore = Callable[..., Store]
 

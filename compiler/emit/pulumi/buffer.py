@@ -30,6 +30,16 @@ class Queues:
     dead_letter_arn: str
     ready: tuple[pulumi.Resource, ...] = ()
 
+    @property
+    def exports(self) -> dict[str, pulumi.Input[str]]:
+        """Where both are."""
+        return {
+            "buffer_url": self.buffer.url,
+            "buffer_arn": self.buffer_arn,
+            "dead_letter_url": self.dead_letter.url,
+            "dead_letter_arn": self.dead_letter_arn,
+        }
+
 
 def queues_of(dataset: Dataset, deployment: Deployment, here: ResourceOptions) -> Queues:
     """Both queues with redrive between them: encrypted, reached over TLS only, and kept where the stack says so."""

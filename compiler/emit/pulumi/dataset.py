@@ -84,10 +84,7 @@ class BufferedDataset(pulumi.ComponentResource):
         DatasetTable(f"{dataset.name}-table-contract", unit.contract, after(kept, migrated, service))
 
         self.exports: Mapping[str, Any] = {
-            "buffer_url": queues.buffer.url,
-            "buffer_arn": queues.buffer_arn,
-            "dead_letter_url": queues.dead_letter.url,
-            "dead_letter_arn": queues.dead_letter_arn,
+            **queues.exports,
             "topic_arn": topic_arn,
             "plan_uri": plan_uri,
             "plan_sha256": unit.plan.sha256,
