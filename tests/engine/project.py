@@ -100,19 +100,22 @@ def _configure(folder: Path, emulator: EmulatorState, postgres: dict[str, Any], 
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
+OPERATOR = "operator"  # whom the embedded stack's configuration names, in AWS and in Postgres
+
+
 def _principals(folder: Path, emulator: EmulatorState, postgres: dict[str, Any]) -> None:
     """Roles that a stack binds and does not make."""
     compiled = [one.dataset for one in compile_datasets(folder).require()]
     iam = session(emulator).client("iam")
     trust = {"AWS": f"arn:aws:iam::{emulator.account_id}:root"}
     document = policy({"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"})
-    for name in sorted({name for one in compiled for name in one.producers}):
+    for name in sorted({OPERATOR, *(name for one in compiled for name in one.producers)}):
         try:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
         except iam.exceptions.EntityAlreadyExistsException:
             continue  # of another test on this emulator
     with psycopg.connect(**postgres, autocommit=True) as connection:
-        for name in sorted({name for one in compiled for name in one.readers}):
+        for name in sorted({OPERATOR, *(name for one in compiled for name in one.readers)}):
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
 
 

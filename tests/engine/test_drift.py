@@ -109,5 +109,5 @@ def is_put_back(world: World) -> None:
 
 
 def drift_of_the_table(world: World) -> str:
-    [found] = [one for one in world.project.resources().values() if one["type"].endswith(":DatasetTable")]
+    [found] = [one for urn, one in world.project.resources().items() if urn.endswith("::alert_events-table")]
     return json.dumps(found["outputs"]["drift"])

@@ -5,6 +5,7 @@ The engine, its plugins and the dynamic providers are processes of their own; on
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -172,10 +173,13 @@ class World:
 
     def _run(self, command: Callable[..., Any], **options: Any) -> Outcome:
         events: list[auto.EngineEvent] = []
-        with self._environment():
-            done = command(
-                on_event=events.append, on_output=self.said.append, on_error=self.said.append, **options
-            )
+        try:
+            with self._environment():
+                done = command(
+                    on_event=events.append, on_output=self.said.append, on_error=self.said.append, **options
+                )
+        finally:
+            gc.collect()  # a program that was cut off leaves coroutines, which must not end within pytest's own work
         self.said.append(json.dumps([vars(one) for one in events], default=_described))
         return Outcome(
             tuple(_step(one.resource_pre_event.metadata) for one in events if one.resource_pre_event),

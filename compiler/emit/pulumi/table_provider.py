@@ -164,7 +164,10 @@ class DatasetTableProvider(ResourceProvider):
         target = _target(news)
         try:
             chain = committed_chain(target)
-            waiting = target.files(chain)[_position(target, chain, _olds) :]
+            shown = (
+                len(chain.expanded) if target.phase is Phase.CONTRACT else 0
+            )  # by the table's other resource
+            waiting = target.files(chain)[max(shown, _position(target, chain, _olds)) :]
         except PlanError as error:
             return CheckResult(dict(news), [CheckFailure("chain", str(error))])
         end = target.files(chain)[-1].migration.after
@@ -182,7 +185,8 @@ class DatasetTableProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """How far the database is, and as `drift` what was changed outside of its migrations, object by object.
 
-        Gone where the database knows nothing of the table. A dataset whose folder is gone is left as it was: there is
+        Drift is told once, by the resource of what runs before the sinks. Gone where the database knows nothing of the
+        table. A dataset whose folder is gone is left as it was: there is
         nothing to compare with, and the next deployment only forgets it.
         """
         target = _target(props)
@@ -198,8 +202,9 @@ class DatasetTableProvider(ResourceProvider):
             found = status_in(connection, chain)
         if not found.applied:
             return ReadResult("", {})
-        done = [file.sha256 for file in chain.expanded if file.name in found.applied]
-        live = {"chain": done[-1] if done else "none", "drift": [*found.trouble, *found.drift]}
+        done = [file.sha256 for file in target.files(chain) if file.name in found.applied]
+        drift = [] if target.phase is Phase.CONTRACT else [*found.trouble, *found.drift]
+        live = {"chain": done[-1] if done else "none", "drift": drift}
         if live == {"chain": props["chain"], "drift": []}:
             return ReadResult(id_, {**props, **live})
         return ReadResult(id_, {**props, **live}, {**_outputs(props), "chain": live["chain"]})
