@@ -31,6 +31,7 @@ def test_the_published_provider_agrees_with_the_program(project: Project, postgr
             ("analytics", "embedded_monitoring_events_r"),
             ("embedded_monitoring_events_sink", "embedded_monitoring_events_w"),
             ("embedded_monitoring_events_w", "sluice_sink"),
+            ("embedded_operator", "sluice_operator"),
         ]
         assert connection.execute(RIGHTS).fetchall() == [
             ("embedded_monitoring_events_r", "monitoring_events", "SELECT"),

@@ -64,11 +64,27 @@ MATRIX: list[tuple[str, set[str]]] = [
 ]
 
 
+def _forget_memberships(admin: psycopg.Connection[Any]) -> None:
+    """Roles belong to the whole server, where other tests left them; what they may in this database begins anew."""
+    left = admin.execute(
+        "SELECT roleid::regrole::text, member::regrole::text FROM pg_auth_members"
+        " WHERE member::regrole::text LIKE 'embedded\\_%'"
+    ).fetchall()
+    for role, member in left:
+        admin.execute(
+            sql.SQL("REVOKE {} FROM {} CASCADE").format(sql.Identifier(role), sql.Identifier(member))
+        )
+    roles = admin.execute("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'embedded\\_%'").fetchall()
+    for (role,) in roles:
+        admin.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS").format(sql.Identifier(role)))
+
+
 @pytest.fixture
 def deployed(fresh_database: dict[str, Any], graph: Graph) -> Iterator[psycopg.Connection[Any]]:
     """Control schema, tables, roles and grants, as the program declares them; the administrator's connection."""
     context = Context(emulator=None, postgres=fresh_database)  # type: ignore[arg-type]  # nothing of AWS is asked
     with psycopg.connect(**fresh_database, autocommit=True) as admin:
+        _forget_memberships(admin)
         for name in (READER, OPERATOR, MIGRATOR):
             admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
         with session.connect(fresh_database) as connection:

@@ -86,7 +86,17 @@ def everything(project: Any) -> list[Graph]:
             "visibility_timeout_seconds": 200,
         }
 
+    def watched(value: dict[str, Any]) -> None:
+        value["alarms"] = {
+            "depth": 1000,
+            "in_flight": True,
+            "oldest_age_seconds": 900,
+            "publish_failures": True,
+            "tasks_below_minimum": True,
+        }
+
     project.manifest("alert_events", other)
+    project.manifest("integrity_signals", watched)
     project.plan()
     return [embedded, project.record({}, stack="staging"), project.record({}, stack="tokens")]
 
