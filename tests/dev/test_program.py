@@ -156,10 +156,10 @@ def test_a_type_without_a_handler_stops_the_run_by_name(project: Project) -> Non
 
 
 def test_an_unhandled_property_stops_the_run_by_name(project: Project) -> None:
-    outcome = project.run('aws.sqs.Queue("q", name="odd", kms_master_key_id="alias/x")')
+    outcome = project.run('aws.sqs.Queue("q", name="odd", content_based_deduplication=True)')
     assert outcome.failure is not None
     assert "aws:sqs/queue:Queue 'q'" in outcome.failure
-    assert "kmsMasterKeyId" in outcome.failure
+    assert "contentBasedDeduplication" in outcome.failure
 
 
 def test_a_refusal_of_the_service_names_the_resource(project: Project) -> None:
