@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -122,17 +123,17 @@ class _BucketSetting(Upsert, Served):
         found = _answer(lambda: self.get(context, state.id))
         return None if found is None else {"bucket": state.id, **found}
 
+    @abstractmethod
     def put(self, context: Context, bucket: str, inputs: Properties) -> None:
         """Set the setting on the bucket."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get(self, context: Context, bucket: str) -> dict[str, Any]:
         """The setting in the inputs' shape. Raises botocore's ClientError where there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remover(self, context: Context) -> Callable[..., Any]:
         """The S3 call that takes the setting off the bucket named by `Bucket`."""
-        raise NotImplementedError
 
 
 class BucketPublicAccessBlock(_BucketSetting):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -13,7 +14,8 @@ from pulumi import ResourceOptions
 from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
-from compiler.emit.pulumi.deployment import Deployment, after, text_of
+from compiler.emit.pulumi.deployment import Deployment, after
+from compiler.emit.pulumi.managed import attach
 from compiler.stack import Principal
 
 
@@ -37,7 +39,8 @@ class OperatorAccess(pulumi.ComponentResource):
         role = _iam_role(str(principal.aws_arn), deployment, here)
         queues = _queues(datasets, deployment)
         documents = deployment.documents(lambda key: iam.operator_policies(queues, key))
-        _attach(role, documents, deployment, here)
+        named = partial(names.operator_policy, deployment.prefix, deployment.stack.region)
+        attach("operator", role.name, documents, named, deployment, here)
         group = _postgres_role(str(principal.postgres_role), deployment, after(here, control))
         arn = deployment.arns.role(
             deployment.iam_path, names.operator_iam_role(deployment.prefix, deployment.stack.region)
@@ -71,24 +74,6 @@ def _iam_role(taken_by: str, deployment: Deployment, here: ResourceOptions) -> a
         tags=deployment.tags(),
         opts=here,
     )
-
-
-def _attach(
-    role: aws.iam.Role,
-    documents: Iterable[pulumi.Input[iam.Document]],
-    deployment: Deployment,
-    here: ResourceOptions,
-) -> None:
-    for part, document in enumerate(documents, start=1):
-        policy = aws.iam.Policy(
-            f"operator-{part}",
-            name=names.operator_policy(deployment.prefix, deployment.stack.region, part),
-            path=deployment.iam_path,
-            policy=text_of(document),
-            tags=deployment.tags(),
-            opts=here,
-        )
-        aws.iam.RolePolicyAttachment(f"operator-{part}", role=role.name, policy_arn=policy.arn, opts=here)
 
 
 def _postgres_role(member: str, deployment: Deployment, here: ResourceOptions) -> postgresql.Role:

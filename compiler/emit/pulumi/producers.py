@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from compiler import names
 from compiler.dataset import Dataset
 from compiler.emit import iam
-from compiler.emit.pulumi.deployment import Deployment, text_of
+from compiler.emit.pulumi.deployment import Deployment
+from compiler.emit.pulumi.managed import attach
 from compiler.stack import Principal
 
 
@@ -36,7 +37,9 @@ class ProducerAccess(pulumi.ComponentResource):
         documents = deployment.documents(lambda key: iam.producer_policies(buffers, key))
         is_ours = not is_foreign(principal, deployment)
         if is_ours:
-            _attach(producer, principal, documents, deployment, ResourceOptions(parent=self))
+            named = partial(names.producer_policy, deployment.prefix, producer, deployment.stack.region)
+            role = str(principal.aws_role_name)
+            attach(f"{producer}-send", role, documents, named, deployment, ResourceOptions(parent=self))
         self.exports: Mapping[str, Any] = {
             "role_arn": principal.aws_arn,
             "policies": [] if is_ours else list(documents),
@@ -47,27 +50,6 @@ class ProducerAccess(pulumi.ComponentResource):
 def is_foreign(principal: Principal, deployment: Deployment) -> bool:
     """Whether its role is of another account than the stack's."""
     return principal.aws_account != deployment.stack.account
-
-
-def _attach(
-    producer: str,
-    principal: Principal,
-    documents: Iterable[pulumi.Input[iam.Document]],
-    deployment: Deployment,
-    here: ResourceOptions,
-) -> None:
-    for part, document in enumerate(documents, start=1):
-        policy = aws.iam.Policy(
-            f"{producer}-send-{part}",
-            name=names.producer_policy(deployment.prefix, producer, deployment.stack.region, part),
-            path=deployment.iam_path,
-            policy=text_of(document),
-            tags=deployment.tags(),
-            opts=here,
-        )
-        aws.iam.RolePolicyAttachment(
-            f"{producer}-send-{part}", role=principal.aws_role_name, policy_arn=policy.arn, opts=here
-        )
 
 
 def buffers_by_producer(datasets: Iterable[Dataset], deployment: Deployment) -> dict[str, list[str]]:
