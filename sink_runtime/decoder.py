@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import repeat
 from typing import Any, NoReturn
 
 import orjson
@@ -24,6 +26,7 @@ _SHAPE = bytes.maketrans(b"123456789.E:[ \t\r\n", b"0000000000e,,,,,,")
 _SIGNS = b"+-"
 _INEXACT = re.compile(rb",0(?:0{15}|0*e000)")
 _NUL = b"\\u0000"
+_TOGETHER_BYTES = 64 * 1024  # of small bodies, looked at as one; larger ones would only be copied for it
 _SAFE_DIGITS = 18  # an int of so many characters fits 64 bits, which is what orjson writes
 
 # Of Postgres' numeric: digits before the point, and after it.
@@ -31,24 +34,34 @@ _NUMERIC_WEIGHT = 131_072
 _NUMERIC_SCALE = 16_383
 
 
-def is_plain(text: bytes) -> bool:
-    """Whether a body has no number that may be inexact and no U+0000. Of bodies joined by commas each has, if all have."""
-    return not (_may_be_inexact(text) or _may_hold_nul(text))
+def decode_plain(bodies: Sequence[bytes], max_bytes: int, max_depth: int) -> list[Json] | None:
+    """The values of bodies in which all is storable and every number exact; None where one of them may be otherwise.
+
+    What is looked for in a body is looked for in all at once: none has it, if they have not joined by commas.
+    """
+    if not bodies or sum(map(len, bodies)) > _TOGETHER_BYTES or max(map(len, bodies)) > max_bytes:
+        return None
+    text = b",".join(bodies)
+    if _may_be_inexact(text) or _may_hold_nul(text) or any(map(_may_be_deep, bodies, repeat(max_depth))):
+        return None
+    try:
+        return list(map(orjson.loads, bodies))
+    except orjson.JSONDecodeError:
+        return None
 
 
-def decode(body: bytes, max_bytes: int, max_depth: int, *, plain: bool = False) -> tuple[Json, bool]:
+def decode(body: bytes, max_bytes: int, max_depth: int) -> tuple[Json, bool]:
     """The body's JSON value, and whether something in it may not be storable, so that `fault_of` must be asked.
 
-    `plain`: `is_plain` has said so already. Raises RejectedError where the body is too large, wrongly encoded or not JSON.
+    Raises RejectedError where the body is too large, wrongly encoded or not JSON.
     """
     if len(body) > max_bytes:
         raise RejectedError(
             Reason.BODY_TOO_LARGE, f"the body has {len(body)} bytes, the limit is {max_bytes}"
         )
-    if plain or not _may_be_inexact(body):
+    if not _may_be_inexact(body):
         try:
-            value = orjson.loads(body)
-            return value, (not plain and _may_hold_nul(body)) or _may_be_deep(body, max_depth)
+            return orjson.loads(body), _may_hold_nul(body) or _may_be_deep(body, max_depth)
         except orjson.JSONDecodeError:
             pass  # the slower reader says why
     return _exactly(body), True

@@ -41,5 +41,7 @@ class Gate:
 
     def wait(self, seconds: float, besides: str = "") -> bool:
         """Whether it is open, after at most `seconds`; what `besides` itself holds it closed for does not count."""
+        if not self._closed:  # the usual case, asked before every receive
+            return True
         with self._changed:
             return self._changed.wait_for(lambda: not self._closed.keys() - {besides}, seconds)

@@ -41,9 +41,10 @@ class EffectiveSchema:
         """Why it does not admit a record. Raises ValueError where an error would hold a number too long for Python."""
         return self._whole.iter_errors(record)
 
-    def admits_ordinary(self, records: Sequence[Json]) -> bool:
-        """Whether it admits all of them; they are records in which the decoder found nothing that may not be storable."""
+    def admit_ordinary(self, records: Sequence[Json]) -> list[bool]:
+        """Which of them it admits; they are records in which the decoder found nothing that may not be storable."""
         is_valid, glances = self._relaxed.is_valid, self._glances
+        found = []
         for record in records:
             if type(record) is dict and is_valid(record):
                 for name, is_ordinary in glances:
@@ -51,10 +52,10 @@ class EffectiveSchema:
                     if value is not None and not is_ordinary(value):
                         break
                 else:
+                    found.append(True)
                     continue
-            if not self._whole.is_valid(record):
-                return False
-        return True
+            found.append(self._whole.is_valid(record))
+        return found
 
 
 def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:
@@ -62,6 +63,7 @@ def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:
     parts = plan.effective.get("allOf", ())
     if len(parts) != 2 or not isinstance(parts[1], dict):
         return plan.effective, {}
+    promised = parts[0].get("properties", {}) if isinstance(parts[0], dict) else {}
     domain = dict(parts[1].get("properties", {}))
     glances: dict[str, Glance] = {}
     for column in plan.columns:
@@ -69,7 +71,8 @@ def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:
         rules = domain.get(name)
         if name == column.source or not isinstance(rules, dict):
             continue
-        domain[name], glance = _without_costs(rules, column.type)
+        once = _without_promised_format(rules, promised.get(name))
+        domain[name], glance = _without_costs(once, column.type)
         if glance:
             glances[name] = glance
     return {**plan.effective, "allOf": [parts[0], {**parts[1], "properties": domain}]}, glances
@@ -86,6 +89,12 @@ def _without_costs(rules: dict[str, Any], type_: str) -> tuple[dict[str, Any], G
     if numeric and int(numeric[1]) in _SCALES and "multipleOf" in rules:
         return _without(rules, "multipleOf"), _has_decimals(int(numeric[1]))
     return rules, None
+
+
+def _without_promised_format(rules: dict[str, Any], promised: Any) -> dict[str, Any]:
+    """The rules, without a format that the record's own schema asks for as well: to look for it twice costs twice."""
+    is_promised = isinstance(promised, dict) and promised.get("format") == rules.get("format")
+    return _without(rules, "format") if is_promised else rules
 
 
 def _without(rules: dict[str, Any], keyword: str) -> dict[str, Any]:
@@ -106,11 +115,12 @@ def _is_ordinary_instant(value: Json) -> bool:
 def _has_decimals(scale: int) -> Glance:
     """Whether a number has so many decimals at most.
 
-    A double that was read from at most fifteen digits has exactly if rounding it to as many changes nothing: no two numbers
-    of fifteen digits are the same double.
+    A double that was read from at most fifteen digits has exactly if it is the nearest to a whole number of such units: no
+    two numbers of fifteen digits are the same double.
     """
+    units = 10**scale
 
     def holds(value: Json) -> bool:
-        return type(value) is int or (type(value) is float and round(value, scale) == value)
+        return type(value) is int or (type(value) is float and round(value * units) / units == value)
 
     return holds

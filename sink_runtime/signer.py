@@ -1,4 +1,4 @@
-"""The signature of a call to SQS that is made again and again: botocore's, once a second.
+"""The signatures of calls to SQS that are made again and again: botocore's, once a second each.
 
 AWS' signatures, version 4, are dated to the second. Within one, the headers that botocore made for a call are those that
 it would make for the same call again.
@@ -28,24 +28,31 @@ class Credentials(NamedTuple):
 
 
 class RepeatSigner:
-    """Signs POSTs to `endpoint` with those headers and, as a rule, the body of the one before."""
+    """Signs POSTs to `endpoint` with those headers, and as a rule one of a few bodies, in any order."""
 
     def __init__(self, endpoint: str, region: str, headers: dict[str, str], credentials: Credentials) -> None:
         self._endpoint = endpoint
         self._headers = headers
         self._auth = SigV4Auth(ReadOnlyCredentials(*credentials), "sqs", region)
-        self._signed: list[str] = []
-        self._signed_for: tuple[bytes, int] | None = None
+        self._second = 0
+        self._signed: dict[bytes, list[str]] = {}  # by body, each dated to that second
 
     def headers(self, body: bytes) -> list[str]:
         """All headers of a call that leaves now, Host and Authorization included; the very list of before if it serves."""
-        if self._signed_for != (body, int(time.time())):
-            request = AWSRequest("POST", self._endpoint, headers=self._headers, data=body)
-            self._auth.add_auth(request)
-            # botocore has its own look at the clock, which may have been a second later.
-            second = timegm(time.strptime(request.headers["X-Amz-Date"], SIGV4_TIMESTAMP))
-            # With Host as it was signed: libcurl may write it otherwise.
-            signed = self._auth.headers_to_sign(request)
-            self._signed = [f"{name}: {value}" for name, value in signed.items()]
-            self._signed_for = (body, second)
-        return self._signed
+        if self._second != int(time.time()):
+            self._signed.clear()
+        found = self._signed.get(body)
+        return self._sign(body) if found is None else found
+
+    def _sign(self, body: bytes) -> list[str]:
+        request = AWSRequest("POST", self._endpoint, headers=self._headers, data=body)
+        self._auth.add_auth(request)
+        # botocore has its own look at the clock, which may have been a second later.
+        second = timegm(time.strptime(request.headers["X-Amz-Date"], SIGV4_TIMESTAMP))
+        if second != self._second:
+            self._signed.clear()
+            self._second = second
+        # With Host as it was signed: libcurl may write it otherwise.
+        signed = self._auth.headers_to_sign(request)
+        self._signed[body] = [f"{name}: {value}" for name, value in signed.items()]
+        return self._signed[body]

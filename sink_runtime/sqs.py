@@ -24,6 +24,7 @@ _SYSTEM_ATTRIBUTES = ["SentTimestamp", "SenderId", "ApproximateReceiveCount"]
 _DEAD_LETTER_ATTRIBUTE = "sluice"
 
 Item = TypeVar("Item")
+_new = tuple.__new__
 
 
 def endpoint_of(queue_url: str) -> str:
@@ -194,15 +195,25 @@ def _failure(entry: dict[str, Any]) -> EntryFailure:
 def _received(message: dict[str, Any]) -> Received:
     system = message["Attributes"]
     own = message.get("MessageAttributes")
-    return Received(
-        message["MessageId"],
-        message["ReceiptHandle"],
-        message["Body"].encode("utf-8", "surrogatepass"),
-        int(system["SentTimestamp"]),
-        system["SenderId"],
-        int(system["ApproximateReceiveCount"]),
-        _replays(own) if own else 0,
+    return _new(  # as Received(...) does, for half its cost
+        Received,
+        (
+            message["MessageId"],
+            message["ReceiptHandle"],
+            _bytes(message["Body"]),
+            int(system["SentTimestamp"]),
+            system["SenderId"],
+            int(system["ApproximateReceiveCount"]),
+            _replays(own) if own else 0,
+        ),
     )
+
+
+def _bytes(body: str) -> bytes:
+    try:
+        return body.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which the decoder will reject
+        return body.encode("utf-8", "surrogatepass")
 
 
 def _replays(attributes: dict[str, Any]) -> int:

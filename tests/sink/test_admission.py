@@ -208,6 +208,53 @@ def test_a_defect_of_ours_rejects_the_one_message(monkeypatch: pytest.MonkeyPatc
     ]
 
 
+@pytest.mark.parametrize(
+    "among",
+    [
+        alert("good", value=1.25),
+        alert("bad", "nonsense"),
+        alert("exact", value=1.00000001),
+        alert("letter") | {"origin": 1, "records": 2, "dataset": "alert_events"},
+        5,
+        b"not JSON",
+        b" \n" + json.dumps(alert("spaced")).encode() + b"\n",
+        json.dumps(alert(value=7777)).replace("7777", "1.0000000000000001").encode(),
+        json.dumps(alert(title="\0")).encode(),
+        {"dataset": "alert_events", "records": [alert("dead")], "origin": {"id": numbered(7), "position": 3}},
+        {"dataset": "alert_events", "records": [alert("a"), alert("b", "nonsense")]},
+    ],
+)
+@pytest.mark.parametrize("plan", [BARE, ALERTS], ids=["records", "envelopes"])
+@pytest.mark.parametrize(
+    "message_id", [numbered(5), numbered(5).upper(), "no uuid", f"{numbered(5)}\n{numbered(6)}", ""]
+)
+def test_messages_read_together_are_read_as_each_alone(plan: SinkPlan, among: Any, message_id: str) -> None:
+    text = among if isinstance(among, bytes) else json.dumps(among).encode()
+    own = alert("other") if plan is BARE else {"dataset": "alert_events", "records": [alert("other")] * 3}
+    messages = [Message(body=json.dumps(own).encode()).received() for _ in range(4)]
+    messages.insert(2, Message(body=text, message_id=message_id).received())
+    admission = Admission(plan)
+    assert admission.read_all(messages) == [admission.read(message) for message in messages]
+
+
+def test_a_defect_among_messages_read_together_rejects_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panic(BaseException):
+        pass
+
+    admission = Admission(BARE)
+    judge = admission._schema.admit_ordinary
+
+    def fails(records: list[Any]) -> list[bool]:
+        if any(record["dedupe_key"] == "odd" for record in records):
+            raise Panic
+        return judge(records)
+
+    monkeypatch.setattr(admission._schema, "admit_ordinary", fails)
+    messages = [Message(body=json.dumps(alert(key)).encode()).received() for key in ("a", "odd", "b")]
+    refused = [[one.rejection.text for one in found.refused] for found in admission.read_all(messages)]
+    assert refused == [[], ["Panic"], []]
+
+
 @pytest.mark.parametrize("levels", [253, 254, 255, 400, 510])
 def test_a_record_of_any_depth_that_the_plan_permits_is_stored(levels: int) -> None:
     """The JSON writer stops at 254 levels, which few brackets say nothing of."""

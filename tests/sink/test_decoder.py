@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sink_runtime.decoder import decode, fault_of, is_plain
+from sink_runtime.decoder import decode, decode_plain, fault_of
 from sink_runtime.encoder import as_it_came, encode
 from sink_runtime.reasons import Reason, RejectedError
 
@@ -123,14 +123,29 @@ def test_digits_in_strings_cost_nothing() -> None:
     assert isinstance(value["n"], float)
 
 
-@pytest.mark.parametrize(
-    "odd", [b"1234567890123456", b"-1e-400", b'{"a":"\\u0000"}', b"[ 1.000000000000001 ]"]
-)
+ODD = [
+    b"1234567890123456",
+    b"-1e-400",
+    b'{"a":"\\u0000"}',
+    b"[ 1.000000000000001 ]",
+    b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+    b" " * MAX_BYTES + b"1",
+    b'"half',
+    b"1,2",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_one_body_that_is_not_plain_is_found_among_others(odd: bytes, place: int) -> None:
     others = [b'{"id":"5e12-3456789012345678"}', b"-1.5e22"]
-    assert is_plain(b",".join(others))
-    assert not is_plain(b",".join([*others[:place], odd, *others[place:]]))
+    plain = [{"id": "5e12-3456789012345678"}, -1.5e22]
+    assert decode_plain(others, MAX_BYTES, MAX_DEPTH) == plain
+    assert decode_plain([*others[:place], odd, *others[place:]], MAX_BYTES, MAX_DEPTH) is None
+
+
+def test_bodies_that_are_values_only_when_joined_are_not_plain() -> None:
+    assert decode_plain([b'{"a":1},{"b":[2', b"3]}"], MAX_BYTES, MAX_DEPTH) is None
 
 
 def test_the_last_of_duplicate_keys_wins_on_either_path() -> None:

@@ -159,7 +159,9 @@ def test_the_same_receive_is_signed_once_a_second(server: Server, clock: Clock) 
         (1_714_607_999.9, 1, 2),  # another body
         (1_714_608_000.0, 1, 3),  # the next second, and day
         (1_714_608_000.9, 1, 3),
-        (1_714_607_999.9, 1, 4),  # the clock was set back
+        (1_714_608_000.9, 0, 4),  # the one before is kept beside it
+        (1_714_608_000.9, 1, 4),
+        (1_714_607_999.9, 1, 5),  # the clock was set back
     ):
         clock.set(now)
         queue.receive(wait_seconds)
