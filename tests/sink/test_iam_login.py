@@ -27,6 +27,7 @@ from tests.sink.store import settings_of
 from tests.support import rds as stand_in
 from tests.support.datasets import alert_events
 from tests.support.rds import Rds
+from tests.support.tls import HOST, certificate
 
 KEY = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a session/token==")
 USER = "test_iam_sink"
@@ -50,7 +51,7 @@ def rds(fresh_database, tmp_path: Path, environment, monkeypatch) -> Iterator[Rd
 
 def database(rds: Rds, conninfo, plan, **more) -> Database:
     found = settings_of(
-        {**conninfo, "host": stand_in.HOST, "port": rds.port},
+        {**conninfo, "host": HOST, "port": rds.port},
         database_sslmode="verify-full",
         database_auth="iam",
         database_user=USER,
@@ -99,7 +100,7 @@ def test_a_server_that_the_certificate_does_not_name_gets_no_token(
 ):
     other = tmp_path / "other"
     other.mkdir()
-    monkeypatch.setenv("PGSSLROOTCERT", str(stand_in._certificate(other)))
+    monkeypatch.setenv("PGSSLROOTCERT", str(certificate(other)))
     with pytest.raises(DatabaseFault):
         database(rds, fresh_database, plan).connect()
     assert rds.tokens == []

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import select
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +21,12 @@ import psycopg
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import sql
 
-HOST, REGION = "localhost", "eu-central-1"
+from tests.support import tls
+from tests.support.tls import HOST, certificate, copy, read
+
+REGION = "eu-central-1"
 LONGEST_SECONDS = 900
 _STATUS = (
     "server_version",
@@ -53,48 +51,28 @@ class Rds:
 @contextlib.contextmanager
 def running(server: Mapping[str, Any], folder: Path, credentials: Credentials) -> Iterator[Rds]:
     """Listen on a free port; `server` are the administrator's connection parameters."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca = _certificate(folder)
-    context.load_cert_chain(ca, folder / "key.pem")
-    rds = Rds(listener.getsockname()[1], ca, credentials)
-
-    def accept() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_serve, args=(client, context, server, rds), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
+    ca = certificate(folder)
+    rds = Rds(0, ca, credentials)
+    with tls.listening(ca, lambda client: _serve(client, server, rds)) as rds.port:
         yield rds
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
 
 
-def _serve(client: socket.socket, context: ssl.SSLContext, server: Mapping[str, Any], rds: Rds) -> None:
-    with contextlib.suppress(OSError), client:
-        _read(client, 8)  # SSLRequest
-        client.sendall(b"S")
-        with context.wrap_socket(client, server_side=True) as secure:
-            (length,) = struct.unpack("!I", _read(secure, 4))
-            words = _read(secure, length - 4)[4:].split(b"\0")
-            startup = dict(zip(words[::2], words[1::2], strict=False))
-            secure.sendall(b"R" + struct.pack("!II", 8, 3))  # the password, in the clear
-            kind, length = struct.unpack("!cI", _read(secure, 5))
-            assert kind == b"p"
-            token = _read(secure, length - 4).rstrip(b"\0").decode()
-            rds.tokens.append(token)
-            user = startup[b"user"].decode()
-            if not is_good(token, user, rds) or rds.refuse > 0:
-                rds.refuse -= 1
-                text = f'SFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
-                secure.sendall(b"E" + struct.pack("!I", len(text) + 4) + text)
-                return
-            _relay(secure, server, user, startup.get(b"options", b"").decode())
+def _serve(client: ssl.SSLSocket, server: Mapping[str, Any], rds: Rds) -> None:
+    (length,) = struct.unpack("!I", read(client, 4))
+    words = read(client, length - 4)[4:].split(b"\0")
+    startup = dict(zip(words[::2], words[1::2], strict=False))
+    client.sendall(b"R" + struct.pack("!II", 8, 3))  # the password, in the clear
+    kind, length = struct.unpack("!cI", read(client, 5))
+    assert kind == b"p"
+    token = read(client, length - 4).rstrip(b"\0").decode()
+    rds.tokens.append(token)
+    user = startup[b"user"].decode()
+    if not is_good(token, user, rds) or rds.refuse > 0:
+        rds.refuse -= 1
+        text = f'SFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
+        client.sendall(b"E" + struct.pack("!I", len(text) + 4) + text)
+        return
+    _relay(client, server, user, startup.get(b"options", b"").decode())
 
 
 def is_good(token: str, user: str, rds: Rds) -> bool:
@@ -128,56 +106,10 @@ def _relay(secure: ssl.SSLSocket, server: Mapping[str, Any], user: str, options:
         secure.sendall(b"".join(said))
         with socket.socket(fileno=upstream.pgconn.socket) as raw:
             try:
-                _copy(secure, raw)
+                copy(secure, raw)
             finally:
                 raw.detach()
 
 
-def _copy(secure: ssl.SSLSocket, raw: socket.socket) -> None:
-    while True:
-        ready = [secure] if secure.pending() else select.select([secure, raw], [], [])[0]
-        for one, other in ((secure, raw), (raw, secure)):
-            if one in ready:
-                data = one.recv(1 << 16)
-                if not data:
-                    return
-                other.sendall(data)
-
-
 def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!I", len(body) + 4) + body
-
-
-def _read(source: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = source.recv(size - len(data))
-        if not more:
-            raise ConnectionError("the client left")
-        data += more
-    return data
-
-
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "ca.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").write_bytes(private)
-    return pem
