@@ -17,10 +17,10 @@ from sink_runtime.aws import Aws
 from sink_runtime.checks import Checks
 from sink_runtime.faults import FatalError
 from sink_runtime.patience import Patience, StoppingError
+from sink_runtime.pipeline.shared import Shared
 from sink_runtime.plan import PlanError
 from sink_runtime.settings import Settings, SettingsError
-from sink_runtime.shared import Shared
-from sink_runtime.watch import Watch
+from sink_runtime.watch.server import Watch
 
 Log = structlog.typing.FilteringBoundLogger
 

@@ -15,16 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sink_runtime.batchwriter import BatchWriter
-from sink_runtime.deleter import Deleter
-from sink_runtime.events import Publisher
 from sink_runtime.faults import Fault
-from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.queue import BATCH_ENTRIES, Queue
-from sink_runtime.receiver import Receiver
-from sink_runtime.rejects import Rejects
+from sink_runtime.pipeline.batchwriter import BatchWriter
+from sink_runtime.pipeline.deleter import Deleter
+from sink_runtime.pipeline.events import Publisher
+from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.receiver import Receiver
+from sink_runtime.pipeline.rejects import Rejects
+from sink_runtime.pipeline.shared import Shared
 from sink_runtime.settings import DEFAULT_DRAIN_SECONDS
-from sink_runtime.shared import Shared
+from sink_runtime.sqs.queue import BATCH_ENTRIES, Queue
 from sink_runtime.worker import Failures, Worker
 
 

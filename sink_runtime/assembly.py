@@ -5,24 +5,24 @@ from __future__ import annotations
 import threading
 
 from sink_runtime import __version__
-from sink_runtime.admission import Admission
 from sink_runtime.app import Parts, Sink
 from sink_runtime.aws import Aws
-from sink_runtime.batchwriter import WRITERS, BatchWriter
-from sink_runtime.database import Database
-from sink_runtime.deadletters import DeadLetters
-from sink_runtime.deleter import CALLS, Deleter
-from sink_runtime.events import Publisher
-from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.login import login_of
-from sink_runtime.receiver import RECEIVES, Receiver
-from sink_runtime.rejects import Rejects
-from sink_runtime.session import Session
+from sink_runtime.pipeline.batchwriter import WRITERS, BatchWriter
+from sink_runtime.pipeline.deadletters import DeadLetters
+from sink_runtime.pipeline.deleter import CALLS, Deleter
+from sink_runtime.pipeline.events import Publisher
+from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.receiver import RECEIVES, Receiver
+from sink_runtime.pipeline.rejects import Rejects
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.postgres.database import Database
+from sink_runtime.postgres.login import login_of
+from sink_runtime.postgres.session import Session
+from sink_runtime.postgres.writer import Writer
+from sink_runtime.records.admission import Admission
 from sink_runtime.settings import Settings
-from sink_runtime.shared import Shared
-from sink_runtime.sqs import SqsDeletes, SqsQueue, SqsReceives, endpoint_of
-from sink_runtime.wire import Wire
-from sink_runtime.writer import Writer
+from sink_runtime.sqs.calls import SqsDeletes, SqsQueue, SqsReceives, endpoint_of
+from sink_runtime.sqs.wire import Wire
 
 
 def assemble(found: Settings, aws: Aws, shared: Shared) -> Sink:

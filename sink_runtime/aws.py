@@ -24,8 +24,8 @@ from botocore.parsers import ResponseParserError
 
 from sink_runtime.faults import Fault
 from sink_runtime.settings import Settings
-from sink_runtime.signer import Credentials
-from sink_runtime.wire import Wire
+from sink_runtime.sqs.signer import Credentials
+from sink_runtime.sqs.wire import Wire
 
 CONNECT_SECONDS = 3
 RDS_SERVICE = "rds-db"

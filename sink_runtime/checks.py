@@ -14,18 +14,18 @@ from typing import Any
 
 import psycopg
 
-from sink_runtime import served
 from sink_runtime.aws import Aws
-from sink_runtime.database import Database
-from sink_runtime.errors import DatabaseFault
 from sink_runtime.exits import DENIED, DENIED_TEXT
 from sink_runtime.faults import FatalError, Fault
-from sink_runtime.login import login_of
 from sink_runtime.plans import Loaded
-from sink_runtime.queue import MAX_MESSAGE_BYTES
+from sink_runtime.postgres import served
+from sink_runtime.postgres.database import Database
+from sink_runtime.postgres.errors import DatabaseFault
+from sink_runtime.postgres.login import login_of
 from sink_runtime.settings import Settings
-from sink_runtime.sqs import endpoint_of
-from sink_runtime.wire import QueueFault, Wire
+from sink_runtime.sqs.calls import endpoint_of
+from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES
+from sink_runtime.sqs.wire import QueueFault, Wire
 
 # No message has this receipt: whoever may delete is told so, and whoever may not is refused before it is looked at.
 NO_RECEIPT = "sluice-start-up-probe"

@@ -11,27 +11,16 @@ from prometheus_client.metrics_core import Metric
 
 from compiler.emit.sink import sink_plan
 from compiler.pipeline import compile_datasets
-from sink_runtime import (
-    batchwriter,
-    checks,
-    custody,
-    deleter,
-    errors,
-    exits,
-    health,
-    intake,
-    patience,
-    putoff,
-    receiver,
-    settings,
-    writer,
-)
-from sink_runtime.delivery import Refused
-from sink_runtime.gauges import Gauges
-from sink_runtime.metrics import COMMON, PREFIX
+from sink_runtime import checks, exits, patience, settings
 from sink_runtime.patience import Patience
-from sink_runtime.reasons import DESCRIPTIONS, Reason, Rejection
-from sink_runtime.shared import Shared
+from sink_runtime.pipeline import batchwriter, custody, deleter, intake, putoff, receiver
+from sink_runtime.pipeline.metrics import COMMON, PREFIX
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.postgres import errors, writer
+from sink_runtime.records.delivery import Refused
+from sink_runtime.records.reasons import DESCRIPTIONS, Reason, Rejection
+from sink_runtime.watch import health
+from sink_runtime.watch.gauges import Gauges
 from sink_runtime.worker import Failures, Worker
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import pytest
 
 from sink_runtime import settings
 from sink_runtime.checks import FIXES
-from sink_runtime.gauges import DEPENDENCIES
+from sink_runtime.watch.gauges import DEPENDENCIES
 from tools.pages import ROOT
 from tools.sink_page import LOOKS_AT
 
@@ -19,7 +19,7 @@ PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for na
 
 def calls() -> Iterator[ast.Call]:
     """Every call in the sink's code."""
-    for file in sorted((ROOT / "sink_runtime").glob("*.py")):
+    for file in sorted((ROOT / "sink_runtime").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 yield node

@@ -21,8 +21,8 @@ from psycopg.sql import SQL, Identifier
 
 from compiler import names
 from compiler.dataset import Dataset
-from sink_runtime.errors import Action, DatabaseFault
-from sink_runtime.writer import Writer
+from sink_runtime.postgres.errors import Action, DatabaseFault
+from sink_runtime.postgres.writer import Writer
 from tests.sink.messages import Message
 from tests.sink.rollout import Running, running
 from tests.sink.store import PREFIX, Store, bring_up, settings_of

@@ -20,7 +20,7 @@ from compiler.migrate.control import apply_control
 from compiler.migrate.planner import creation
 from compiler.migrate.steps.register import Registration
 from compiler.table import table_of
-from sink_runtime.decoder import fault_of
+from sink_runtime.records.decoder import fault_of
 from tests.record.strategies import dataset_of, json_equal, json_text, manifests, records, stored_equal
 from tests.support.postgres import MAJORS
 

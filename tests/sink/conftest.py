@@ -15,7 +15,7 @@ from compiler.emit.sink import sink_plan
 from dev.emulator.client import EmulatorSession
 from dev.emulator.state import EmulatorState
 from dev.state import Paths
-from sink_runtime.database import Connection
+from sink_runtime.postgres.database import Connection
 from tests.sink import deployment
 from tests.sink.deployment import Deployment
 from tests.sink.store import Store, bring_up, settings_of

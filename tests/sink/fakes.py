@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sink_runtime.queue import BATCH_ENTRIES, EntryFailure, Outgoing, Received
-from sink_runtime.wire import QueueFault
+from sink_runtime.sqs.queue import BATCH_ENTRIES, EntryFailure, Outgoing, Received
+from sink_runtime.sqs.wire import QueueFault
 
 Answer = TypeVar("Answer")
 Failing = list[EntryFailure] | QueueFault

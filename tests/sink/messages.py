@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sink_runtime.delivery import Delivery
-from sink_runtime.queue import Received
+from sink_runtime.records.delivery import Delivery
+from sink_runtime.sqs.queue import Received
 
 START = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -36,10 +36,10 @@ from compiler.migrate import session
 from compiler.migrate.apply import apply_chain
 from compiler.migrate.model import Chain, Mode, Phase
 from compiler.migrate.run import parts
-from sink_runtime.database import Connection
-from sink_runtime.errors import Action, DatabaseFault
-from sink_runtime.served import mismatches
-from sink_runtime.writer import Writer
+from sink_runtime.postgres.database import Connection
+from sink_runtime.postgres.errors import Action, DatabaseFault
+from sink_runtime.postgres.served import mismatches
+from sink_runtime.postgres.writer import Writer
 from tests.migrate.cases import Case
 from tests.migrate.changing import grown
 from tests.migrate.conftest import Database, chain_of, writer

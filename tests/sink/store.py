@@ -17,12 +17,12 @@ from compiler.migrate.planner import Create
 from compiler.migrate.planner import plan as plan_migration
 from compiler.migrate.steps.register import Registration
 from compiler.table import table_of
-from sink_runtime.admission import Admission
-from sink_runtime.batch import Batch
-from sink_runtime.database import Connection, Database
 from sink_runtime.plan import SinkPlan
+from sink_runtime.postgres.batch import Batch
+from sink_runtime.postgres.database import Connection, Database
+from sink_runtime.postgres.writer import Committed, Writer
+from sink_runtime.records.admission import Admission
 from sink_runtime.settings import Settings
-from sink_runtime.writer import Committed, Writer
 from tests.sink.messages import Message
 
 PREFIX = "test"

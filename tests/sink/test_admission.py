@@ -11,10 +11,10 @@ import pytest
 
 from compiler.emit.sink import sink_plan
 from compiler.operation import BufferFormat
-from sink_runtime.admission import Admission
-from sink_runtime.delivery import Delivery
 from sink_runtime.plan import SinkPlan
-from sink_runtime.reasons import DESCRIPTIONS, Reason
+from sink_runtime.records.admission import Admission
+from sink_runtime.records.delivery import Delivery
+from sink_runtime.records.reasons import DESCRIPTIONS, Reason
 from tests.sink import datasets
 from tests.sink.messages import Message, admitted, alert, monitored, numbered
 
@@ -201,7 +201,7 @@ def test_a_defect_of_ours_rejects_the_one_message(monkeypatch: pytest.MonkeyPatc
     def fails(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sink_runtime.admission.open_envelope", fails)
+    monkeypatch.setattr("sink_runtime.records.admission.open_envelope", fails)
     delivery = read(body())
     assert [(one.index, one.rejection.reason, one.rejection.text) for one in delivery.refused] == [
         (None, Reason.UNREADABLE, "ZeroDivisionError")

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from sink_runtime.admission import Admission
 from sink_runtime.app import Parts, Sink
-from sink_runtime.batch import Batch
-from sink_runtime.batchwriter import BatchWriter
-from sink_runtime.deadletters import DeadLetters
-from sink_runtime.deleter import Deleter
-from sink_runtime.errors import Action, DatabaseFault, Diagnosis
 from sink_runtime.exits import DENIED
 from sink_runtime.faults import FatalError
-from sink_runtime.heartbeat import Heartbeat
 from sink_runtime.patience import Patience
-from sink_runtime.queue import EntryFailure
-from sink_runtime.receiver import Receiver
-from sink_runtime.rejects import Rejects
-from sink_runtime.session import Session
-from sink_runtime.shared import Shared
-from sink_runtime.wire import QueueFault
-from sink_runtime.writer import Writer, Written
+from sink_runtime.pipeline.batchwriter import BatchWriter
+from sink_runtime.pipeline.deadletters import DeadLetters
+from sink_runtime.pipeline.deleter import Deleter
+from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.receiver import Receiver
+from sink_runtime.pipeline.rejects import Rejects
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.postgres.batch import Batch
+from sink_runtime.postgres.errors import Action, DatabaseFault, Diagnosis
+from sink_runtime.postgres.session import Session
+from sink_runtime.postgres.writer import Writer, Written
+from sink_runtime.records.admission import Admission
+from sink_runtime.sqs.queue import EntryFailure
+from sink_runtime.sqs.wire import QueueFault
 from tests.sink import datasets
 from tests.sink.fakes import FakeDeletes, FakeQueue, FakeReceives, silent_log
 from tests.sink.messages import Message, alert
@@ -447,7 +447,7 @@ def test_a_removed_registration_is_made_again(
     scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = scene()
-    monkeypatch.setattr("sink_runtime.session.SEEN_SECONDS", 0.0)
+    monkeypatch.setattr("sink_runtime.postgres.session.SEEN_SECONDS", 0.0)
     made.session.enter()
     made.store.execute("DELETE FROM sluice.sink_instances")
     made.session.enter()

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.custody import (
+from sink_runtime.patience import Patience
+from sink_runtime.pipeline.custody import (
     AHEAD_BYTES,
     AHEAD_MESSAGES,
     AHEAD_MESSAGES_A_SECOND,
     BUDGET_BYTES,
     Custody,
 )
-from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.patience import Patience
-from sink_runtime.queue import BATCH_ENTRIES, EntryFailure, Received
-from sink_runtime.shared import Shared
-from sink_runtime.wire import QueueFault
+from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.sqs.queue import BATCH_ENTRIES, EntryFailure, Received
+from sink_runtime.sqs.wire import QueueFault
 from tests.sink import datasets
 from tests.sink.fakes import FakeQueue, silent_log
 from tests.sink.messages import Message
@@ -37,7 +37,7 @@ def message(number: int = 0, size: int = 100) -> Received:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = [1000.0]
-    monkeypatch.setattr("sink_runtime.custody.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sink_runtime.pipeline.custody.time.monotonic", lambda: clock[0])
     return clock
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from compiler.emit.sink import sink_plan
 from compiler.operation import BufferFormat
-from sink_runtime.admission import Admission
-from sink_runtime.deadletters import TEXT_BYTES, DeadLetters
+from sink_runtime.pipeline.deadletters import TEXT_BYTES, DeadLetters
 from sink_runtime.plan import SinkPlan
-from sink_runtime.queue import MAX_MESSAGE_BYTES, Outgoing
+from sink_runtime.records.admission import Admission
+from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES, Outgoing
 from tests.sink import datasets
 from tests.sink.messages import Message, admitted, alert, numbered
 

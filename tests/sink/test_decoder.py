@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sink_runtime.decoder import decode, decode_plain, fault_of
-from sink_runtime.encoder import as_it_came, encode
-from sink_runtime.reasons import Reason, RejectedError
+from sink_runtime.records.decoder import decode, decode_plain, fault_of
+from sink_runtime.records.encoder import as_it_came, encode
+from sink_runtime.records.reasons import Reason, RejectedError
 
 MAX_BYTES = 1_040_384
 MAX_DEPTH = 512

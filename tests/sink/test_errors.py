@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from compiler.emit.sink import sink_plan
-from sink_runtime import database
-from sink_runtime.errors import TABLE, Action, Blame, DatabaseFault, Diagnosis, Row, action_for
+from sink_runtime.postgres import database
+from sink_runtime.postgres.errors import TABLE, Action, Blame, DatabaseFault, Diagnosis, Row, action_for
 from tests.sink import datasets
 from tests.sink.messages import Message, alert
 from tests.sink.store import Store

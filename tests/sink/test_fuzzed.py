@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.admission import Admission
+from sink_runtime.records.admission import Admission
 from tests.campaigns.sink import strict_json
 from tests.campaigns.sink.fuzz_bodies import body
 from tests.campaigns.sink.fuzz_dataset import fuzzed

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from compiler.emit.sink import sink_plan
-from sink_runtime import health
 from sink_runtime.faults import Fault
 from sink_runtime.patience import Patience
-from sink_runtime.shared import Shared
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.watch import health
 from sink_runtime.worker import Failures, Worker
 from tests.sink import datasets
 from tests.sink.fakes import silent_log

@@ -18,11 +18,11 @@ from compiler.emit.pulumi.roles import connection_limit
 from compiler.emit.sink import sink_plan
 from sink_runtime import settings
 from sink_runtime.aws import Aws
-from sink_runtime.batchwriter import WRITERS
-from sink_runtime.database import Database
-from sink_runtime.errors import Action, DatabaseFault
-from sink_runtime.login import login_of
+from sink_runtime.pipeline.batchwriter import WRITERS
 from sink_runtime.plan import SinkPlan
+from sink_runtime.postgres.database import Database
+from sink_runtime.postgres.errors import Action, DatabaseFault
+from sink_runtime.postgres.login import login_of
 from tests.sink.store import settings_of
 from tests.support import rds as stand_in
 from tests.support.datasets import alert_events

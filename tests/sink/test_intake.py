@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.admission import Admission
-from sink_runtime.delivery import Delivery
 from sink_runtime.faults import Fault
-from sink_runtime.gate import Gate
-from sink_runtime.intake import BATCH_BYTES, Intake
-from sink_runtime.pace import SMALLEST, Pace
-from sink_runtime.putoff import HOLD_SECONDS, backoff_seconds, hold_seconds
+from sink_runtime.pipeline.gate import Gate
+from sink_runtime.pipeline.intake import BATCH_BYTES, Intake
+from sink_runtime.pipeline.pace import SMALLEST, Pace
+from sink_runtime.pipeline.putoff import HOLD_SECONDS, backoff_seconds, hold_seconds
+from sink_runtime.records.admission import Admission
+from sink_runtime.records.delivery import Delivery
 from tests.sink import datasets
 from tests.sink.messages import Message, alert
 

@@ -14,7 +14,7 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from sink_runtime.receiver import SCOUT_SECONDS
+from sink_runtime.pipeline.receiver import SCOUT_SECONDS
 from sink_runtime.settings import DATABASE_SECRET_ARN, REQUIRED
 from tests.sink import datasets
 from tests.sink.deployment import ROOT, Deployment, seconds_waited
@@ -136,6 +136,7 @@ def test_a_sink_without_work_stops_within_its_long_poll(make_store: MakeStore, d
 
 
 def _is_blocked(store: Store) -> bool:
+    store.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction, what was seen once is seen again
     query = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'sluice sink%'"
     return bool(store.fetch(query))
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import pytest
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.admission import Admission
 from sink_runtime.faults import Fault
 from sink_runtime.patience import Patience, StoppingError
-from sink_runtime.queue import Received
-from sink_runtime.receiver import RECEIVES, SCOUT_SECONDS, Receiver
-from sink_runtime.shared import Shared
-from sink_runtime.wire import QueueFault
+from sink_runtime.pipeline.receiver import RECEIVES, SCOUT_SECONDS, Receiver
+from sink_runtime.pipeline.shared import Shared
+from sink_runtime.records.admission import Admission
+from sink_runtime.sqs.queue import Received
+from sink_runtime.sqs.wire import QueueFault
 from tests.sink import datasets
 from tests.sink.fakes import silent_log
 from tests.sink.messages import Message, alert
@@ -114,7 +114,7 @@ def test_answers_that_hold_little_call_for_fewer_receives() -> None:
 
 
 def test_nothing_is_received_while_the_gate_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sink_runtime.receiver.TURN_SECONDS", 0.01)
+    monkeypatch.setattr("sink_runtime.pipeline.receiver.TURN_SECONDS", 0.01)
     receives = Scripted(10)
     receiver, shared = made(receives)
     shared.gate.close("writer-1", Fault("postgres", "away"))

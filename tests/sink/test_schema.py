@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from compiler.emit.sink import sink_plan
-from sink_runtime.decoder import decode
 from sink_runtime.plan import read
-from sink_runtime.schema import EffectiveSchema
+from sink_runtime.records.decoder import decode
+from sink_runtime.records.schema import EffectiveSchema
 from tests.golden.build import HERE
 from tests.record.strategies import dataset_of, json_text, manifests, records
 from tests.sink.messages import alert

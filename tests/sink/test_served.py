@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from sink_runtime.database import SESSION
-from sink_runtime.errors import Action, DatabaseFault
-from sink_runtime.served import mismatches
-from sink_runtime.session import Session
+from sink_runtime.postgres.database import SESSION
+from sink_runtime.postgres.errors import Action, DatabaseFault
+from sink_runtime.postgres.served import mismatches
+from sink_runtime.postgres.session import Session
 from tests.sink import datasets
 from tests.sink.messages import Message, account, alert
 from tests.sink.store import Store

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sink_runtime.errors import DatabaseFault
 from sink_runtime.plan import SinkPlan
-from sink_runtime.writer import Writer
+from sink_runtime.postgres.errors import DatabaseFault
+from sink_runtime.postgres.writer import Writer
 from tests.sink import datasets
 from tests.sink.messages import Message, account, alert, numbered, signal
 from tests.sink.store import Store

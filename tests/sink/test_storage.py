@@ -22,11 +22,11 @@ from compiler.migrate.planner import creation
 from compiler.migrate.steps.register import Registration
 from compiler.table import table_of
 from dev.postgres import Address
-from sink_runtime.admission import Admission
-from sink_runtime.batch import Batch
-from sink_runtime.database import SESSION, Text, TextDumper
-from sink_runtime.reasons import Reason
-from sink_runtime.writer import Writer
+from sink_runtime.postgres.batch import Batch
+from sink_runtime.postgres.database import SESSION, Text, TextDumper
+from sink_runtime.postgres.writer import Writer
+from sink_runtime.records.admission import Admission
+from sink_runtime.records.reasons import Reason
 from tests.record.strategies import dataset_of, json_text, manifests, records, stored_equal
 from tests.sink.messages import Message
 

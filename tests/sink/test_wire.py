@@ -16,10 +16,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from sink_runtime.aws import ca_file
-from sink_runtime.queue import MAX_MESSAGE_BYTES, Outgoing
-from sink_runtime.signer import Credentials, RepeatSigner
-from sink_runtime.sqs import SqsQueue, endpoint_of
-from sink_runtime.wire import QueueFault, Wire
+from sink_runtime.sqs.calls import SqsQueue, endpoint_of
+from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES, Outgoing
+from sink_runtime.sqs.signer import Credentials, RepeatSigner
+from sink_runtime.sqs.wire import QueueFault, Wire
 from tests.sink.messages import Message
 
 URL = "http://127.0.0.1:9/123456789012/buffer"
@@ -85,7 +85,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     found.set(1_714_607_999.0)  # the last second of 1 May 2024
-    monkeypatch.setattr("sink_runtime.signer.time.time", lambda: found.now)
+    monkeypatch.setattr("sink_runtime.sqs.signer.time.time", lambda: found.now)
     monkeypatch.setattr("botocore.auth.get_current_datetime", found.look)
     return found
 

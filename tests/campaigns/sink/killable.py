@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sink_runtime.__main__ import main as sink_main
-from sink_runtime.admission import Admission
-from sink_runtime.batchwriter import BatchWriter
-from sink_runtime.deleter import Deleter
-from sink_runtime.events import Publisher
 from sink_runtime.faults import Fault
-from sink_runtime.heartbeat import Heartbeat
-from sink_runtime.intake import Intake
-from sink_runtime.receiver import Receiver
-from sink_runtime.rejects import Rejects
-from sink_runtime.writer import Writer
+from sink_runtime.pipeline.batchwriter import BatchWriter
+from sink_runtime.pipeline.deleter import Deleter
+from sink_runtime.pipeline.events import Publisher
+from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.intake import Intake
+from sink_runtime.pipeline.receiver import Receiver
+from sink_runtime.pipeline.rejects import Rejects
+from sink_runtime.postgres.writer import Writer
+from sink_runtime.records.admission import Admission
 
 
 @dataclass(frozen=True)

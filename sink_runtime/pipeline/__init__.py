@@ -1,0 +1,1 @@
+"""Buffer -> table -> deletes: the threads, and the places where they meet."""

@@ -1,0 +1,1 @@
+"""Batch -> committed rows: connections, the write statement, and what its errors mean."""

@@ -1,0 +1,1 @@
+"""Message -> admitted records: decoded, opened, and held to the effective schema."""

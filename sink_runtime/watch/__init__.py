@@ -1,0 +1,1 @@
+"""What the running sink says of itself: metrics, health, and the window that serves both."""
