@@ -101,10 +101,8 @@ class Interruption:
         state = json.loads(self.project.pulumi("stack", "export"))
         operations: list[dict[str, Any]] = state["deployment"].get("pending_operations") or []
         self.project.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
-        for one in operations:
-            found = self._identity(one["resource"]) if one["type"] == "creating" else None
-            if found:
-                self._import(one["resource"], found)
+        resources = [one["resource"] for one in operations if one["type"] == "creating"]
+        self._import([(one, found) for one in resources if (found := self._identity(one))])
         return {(one["type"], one["resource"]["type"]) for one in operations}
 
     def _reached(self) -> str:
@@ -137,12 +135,25 @@ class Interruption:
         row = self.holder.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [name]).fetchone()
         return row is not None
 
-    def _import(self, resource: dict[str, Any], found: str) -> None:
-        name, provider = resource["urn"].rpartition("::")[2], resource["provider"].rpartition("::")[0]
-        place = ("--parent", f"parent={resource['parent']}", "--provider", f"provider={provider}")
+    def _import(self, made: list[tuple[dict[str, Any], str]]) -> None:
+        if not made:
+            return
+        resources = [
+            {
+                "type": one["type"],
+                "name": one["urn"].rpartition("::")[2],
+                "id": found,
+                "parent": one["parent"],
+                "provider": one["provider"].rpartition("::")[0],
+            }
+            for one, found in made
+        ]
+        names = {one[key]: one[key] for one in resources for key in ("parent", "provider")}
+        file = self.folder / "import.json"
+        file.write_text(json.dumps({"nameTable": names, "resources": resources}), encoding="utf-8")
         quiet = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false")
-        self.project.pulumi("import", resource["type"], name, found, *place, *quiet)
-        self.imported.append(resource["type"])
+        self.project.pulumi("import", "--file", str(file), *quiet)
+        self.imported += [one["type"] for one in resources]
 
 
 @contextmanager
