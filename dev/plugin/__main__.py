@@ -26,6 +26,11 @@ MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 def main() -> None:
+    """Serve the provider that the first argument names."""
+    serve(Servicer(package(sys.argv[1])))
+
+
+def serve(servicer: Servicer) -> None:
     """Serve until the engine asks for the end by a signal, or is gone."""
     parent = os.getppid()
     options = [
@@ -33,7 +38,7 @@ def main() -> None:
         ("grpc.max_send_message_length", MESSAGE_BYTES),
     ]
     server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(package(sys.argv[1])), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"{HOST}:0")
     server.start()
     print(port, flush=True)

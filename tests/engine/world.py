@@ -91,9 +91,9 @@ class World:
         """`pulumi preview`."""
         return self._run(self.stack.preview, **options)
 
-    def up(self, **options: Any) -> Outcome:
-        """`pulumi up`."""
-        return self._run(self.stack.up, **options)
+    def up(self, watch: Callable[[auto.EngineEvent], None] = lambda _: None, **options: Any) -> Outcome:
+        """`pulumi up`. Each event is handed to `watch` as it comes."""
+        return self._run(self.stack.up, watch, **options)
 
     def refresh(self, **options: Any) -> Outcome:
         """`pulumi refresh`, which does not run the program."""
@@ -171,12 +171,22 @@ class World:
         with chdir(self.folder), mock.patch.dict(os.environ, {"PATH": self.project.environment["PATH"]}):
             yield
 
-    def _run(self, command: Callable[..., Any], **options: Any) -> Outcome:
+    def _run(
+        self,
+        command: Callable[..., Any],
+        watch: Callable[[auto.EngineEvent], None] = lambda _: None,
+        **options: Any,
+    ) -> Outcome:
         events: list[auto.EngineEvent] = []
+
+        def seen(event: auto.EngineEvent) -> None:
+            events.append(event)
+            watch(event)
+
         try:
             with self._environment():
                 done = command(
-                    on_event=events.append, on_output=self.said.append, on_error=self.said.append, **options
+                    on_event=seen, on_output=self.said.append, on_error=self.said.append, **options
                 )
         finally:
             gc.collect()  # a program that was cut off leaves coroutines, which must not end within pytest's own work
