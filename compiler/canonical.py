@@ -20,17 +20,20 @@ Json = (
 
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _COMPACT = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-# orjson writes what RFC 8785 does but for some floats, NaN (a null) and the order of keys beyond ASCII. What may be one of
-# these is left to another encoder; digits are made equal to look for floats without a regular expression, which is slower.
-_AS_0 = bytes.maketrans(b"123456789", b"0" * 9)
-_OPENING = (b"{", b"[", b'"')
-_FLOAT = re.compile(rb"[\[:,]-?0+[.e]")  # in a list or an object, or a string in which it only looks so
+# orjson writes what RFC 8785 does but for whole floats and those with an exponent, NaN (a null) and the order of keys beyond
+# ASCII. What may be one of these is left to another encoder. To look for numbers fast, whatever opens a value becomes a
+# colon, and what an integer is made of goes: then a float is `:.` or `:e`, or a text looks so.
+_OPENING = bytes.maketrans(b"[,", b"::")
+_OF_INTEGERS = b"-0123456789"
+_INEXACT = re.compile(rb"[\[:,]-?[0-9]+(?:\.0(?![0-9])|(?:\.[0-9]+)?e)")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 # The standard library's encoder takes all floats, is ten times faster than rfc8785, and writes what RFC 8785 does but for whole floats, some exponents
 # (1e-05 to 1e-09, 1e+16 to 1e+20) and the order of keys beyond ASCII. What may be one of these is encoded exactly.
 _UNLIKE = re.compile(r"(?:^|[\[:,])-?[0-9]+(?:\.0(?![0-9])|(?:\.[0-9]+)?e(?:-0|\+(?:1[6-9]|20)(?![0-9])))")
 _MARKS = (".0", "e-0", "e+1", "e+2")  # one of them is in whatever _UNLIKE finds
-# orjson reads integers beyond 64 bits as floats. What may hold one, the lowest of 64 bits aside, is left to another decoder.
+# orjson reads integers beyond 64 bits as floats. What may hold one, the lowest of 64 bits aside, is left to another decoder;
+# digits are made equal to look for them.
+_AS_0 = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG = (b"0" * 20, b"-" + b"0" * 19)
 _LOWEST = b"-9223372036854775808"
 _SAFE_INTEGER = 2**53 - 1
@@ -66,14 +69,11 @@ def _plain(value: Json, *, finite: bool) -> bytes | None:
         data = orjson.dumps(value, option=_COMPACT)
     except TypeError:
         return None
-    marks = data.translate(_AS_0)
-    # Spelled out: this runs for every value that is compared, and `any` over the marks costs as much as all the rest.
-    alone = marks[:1] not in _OPENING
-    maybe_float = (b"0." in marks or b"0e" in marks) and (alone or _FLOAT.search(marks))
-    maybe_nan = not finite and (
-        b":null" in marks or b",null" in marks or b"[null" in marks or data == b"null"
-    )
-    return None if maybe_float or maybe_nan or not data.isascii() else data
+    opened = b":" + data
+    marks = opened.translate(_OPENING, _OF_INTEGERS)
+    maybe_inexact = (b":." in marks or b":e" in marks) and _INEXACT.search(opened)
+    maybe_nan = not finite and b":null" in marks
+    return None if maybe_inexact or maybe_nan or not data.isascii() else data
 
 
 def parsed(text: str) -> Json:

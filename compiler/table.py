@@ -99,6 +99,12 @@ class TableIndex:
         """The id of a partial index's predicate; None where the index is whole."""
         return short_id(["expression", self.index.where.sql]) if self.index.where else None
 
+    @cached_property
+    def row(self) -> list[Json]:
+        """What a shape says of the index."""
+        columns = [[one.name, str(one.order), str(one.nulls)] for one in self.index.columns]
+        return [self.name, str(self.index.method), columns, list(self.index.include), self.predicate_id]
+
 
 @dataclass(frozen=True)
 class View:
@@ -306,16 +312,7 @@ def _shape(table: Table) -> Shape:
             {
                 "columns": sorted(column.row for column in table.columns),
                 "key": list(table.key),
-                "indexes": [
-                    [
-                        index.name,
-                        str(index.index.method),
-                        [[c.name, str(c.order), str(c.nulls)] for c in index.index.columns],
-                        list(index.index.include),
-                        index.predicate_id,
-                    ]
-                    for index in table.indexes
-                ],
+                "indexes": [index.row for index in table.indexes],
                 "checks": sorted([check.name, check.identity] for check in table.checks),
                 "view": sorted(table.view.columns),
                 "comments": comments(table),

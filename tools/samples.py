@@ -20,6 +20,11 @@ PAGE = ROOT / "docs" / "migrations.md"
 _SAMPLE = re.compile(r"(?<=<!-- sample: )([a-z-]+)( -->\n)(.*?)(?=<!-- end -->\n)", re.DOTALL)
 _APPLY = ("migrate", "apply", "--prefix", PREFIX)
 _TABLE = "datasets.alert_events_v1"
+# Its plan is of a chain without the contract file.
+_OLD_SINK = """
+INSERT INTO sluice.sink_instances (dataset, role, instance, plan_sha256, version, contract, started_at, last_seen)
+VALUES ('alert_events', current_user, 'sink-7f9c:1', 'sha256:' || repeat('5b21c09d', 8), 1, 0, now(), now())
+"""
 
 
 def samples() -> dict[str, str]:
@@ -50,7 +55,17 @@ def _records(here: World) -> dict[str, str]:
         here.edit(_severity(words))
         found[name] = here.sluice("plan", *how, NAME)
         here.git("checkout", ".")
-    return found
+    return {**found, "reason": _reason(here)}
+
+
+def _reason(here: World) -> str:
+    """A property is removed that a record did not have to have; its author says why no such record waits."""
+    name = "integrity_signals"
+    why = "The scanner never filled note: no row has one, and its code that would is gone."
+    with here.with_dataset(name):
+        here.edit(lambda manifest: manifest["record"]["$defs"]["finding"]["properties"].pop("note"), name)
+        here.edit(lambda manifest: manifest.update(evolve={"compatible": why}), name)
+        return here.sluice("plan", "--check", "--format", "markdown", name)
 
 
 def _severity(words: list[str]) -> Any:
@@ -95,9 +110,12 @@ def _revert(here: World) -> dict[str, str]:
     here.edit(lambda manifest: manifest.update(evolve={"compatible": "No job sends zone."}))
     undo = here.sluice("plan", NAME, "--undo", "0003")
     approve = here.sluice("plan", NAME, "--approve", "0004.1", "--because", "Nobody has read it.")
+    here.database(_OLD_SINK)
+    held = here.sluice(*_APPLY)
+    here.database("DELETE FROM sluice.sink_instances")
     here.sluice(*_APPLY)
     here.commit("zone goes")
-    return {"ahead": ahead, "undo": undo, "approve": approve, "approval": _approval(here)}
+    return {"ahead": ahead, "undo": undo, "approve": approve, "approval": _approval(here), "held": held}
 
 
 def _approval(here: World) -> str:
@@ -140,7 +158,7 @@ def _fork(here: World) -> dict[str, str]:
     _branch(here, "host")
     here.git("switch", "-q", "ours")
     here.git("merge", "main", check=False)
-    here.git("checkout", "--ours", here.manifest.relative_to(here.root).as_posix())
+    here.git("checkout", "--ours", f"datasets/{NAME}/dataset.json")
     here.edit(_column("host"))
     return {"fork": here.sluice("check"), "rebase": here.sluice("plan", NAME, "--rebase")}
 

@@ -30,6 +30,7 @@ _MASKS = (
     (re.compile(r"\b[0-9a-f]{40}\b"), "3f1c…"),
     (re.compile(r"\bpid [0-9]+"), "pid 4711"),
     (re.compile(r"\bopen for [0-9]+ s"), "open for 912 s"),
+    (re.compile(r"\bseen [0-9]+ s ago"), "seen 2 s ago"),
     (re.compile(r"[0-9.]+ KiB"), "24.0 KiB"),
 )
 _GIT = ("-c", "user.name=sluice", "-c", "user.email=sluice@example.org", "-c", "commit.gpgsign=false")
@@ -41,7 +42,6 @@ class World:
     def __init__(self, root: Path, address: Address) -> None:
         self.root = root
         self._address = address
-        self.manifest = root / "datasets" / NAME / "dataset.json"
         where = address.conninfo()
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PG", "GIT_"))},
@@ -82,11 +82,20 @@ class World:
         assert words == "\0", "".join(lines)
         return self._told(arguments, "".join(lines))
 
-    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change the manifest."""
-        document = json.loads(self.manifest.read_text(encoding="utf-8"))
+    def edit(self, change: Callable[[dict[str, Any]], object], name: str = NAME) -> None:
+        """Change the manifest of a dataset."""
+        path = self.root / "datasets" / name / "dataset.json"
+        document = json.loads(path.read_text(encoding="utf-8"))
         change(document)
-        self.manifest.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+    @contextmanager
+    def with_dataset(self, name: str) -> Iterator[None]:
+        """Another of this repository's datasets in the project, for a while."""
+        folder = self.root / "datasets" / name
+        shutil.copytree(ROOT / "datasets" / name, folder)
+        yield
+        shutil.rmtree(folder)
 
     def git(self, *arguments: str, check: bool = True) -> None:
         """One git command in the project."""

@@ -133,6 +133,7 @@ class _Asked:
 def _plan(root: Path, asked: _Asked) -> int:
     gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
     results, found = _results(root, asked)
+    gc.freeze()  # nor is it worth looking for them once more at exit
     planned = [result for result in results if isinstance(result, _Planned)]
     problems = (*found, *(one for result in results if isinstance(result, tuple) for one in result))
     for one in planned:

@@ -112,7 +112,7 @@ def _change(chain: Chain, table: Table, renames: Mapping[str, str]) -> Change:
     written: list[Written] = []
     for phase, after, steps in (
         (Phase.EXPAND, walk.between, walk.expand),
-        (Phase.CONTRACT, walk.table.fingerprint, walk.contract),
+        (Phase.CONTRACT, table.fingerprint, walk.contract),
     ):
         if not steps:
             continue

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from psycopg import sql
-
 
 @lru_cache(maxsize=4096)
 def identifier(*parts: str) -> str:
     """A quoted, dotted name. Raises ValueError for a part that cannot be shown; `refusals` names it before."""
+    from psycopg import sql  # a driver takes long to load, and most chains ask for no SQL
+
     for part in parts:
         if not part or not part.isprintable():
             raise ValueError(f"{part!r} is no name that SQL text can show")
@@ -27,6 +27,8 @@ def columns(names: tuple[str, ...]) -> str:
 
 def literal(text: str) -> str:
     """A quoted string constant on one line."""
+    from psycopg import sql
+
     quoted = sql.Literal(text).as_string(None).strip()
     if quoted[1:-1].isprintable():
         return quoted

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from psycopg import Connection
+from typing import TYPE_CHECKING, Any
 
 from compiler.migrate.model import Mode, Step
-from compiler.migrate.relations import Relation
+
+if TYPE_CHECKING:  # `sluice plan` tells of sizes by these functions, and mostly without a database
+    from psycopg import Connection
+
+    from compiler.migrate.relations import Relation
 
 # What a step that builds an index gets through, by `python -m bench.scan` (docs/benchmarks.md): a quarter of the 64 MiB of
 # table a second that the slowest build did on two busy cores, for a larger index or a smaller server. A rewrite is refused

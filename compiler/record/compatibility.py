@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import jsonschema_rs
 from jsonschema_rs import ValidationError
@@ -83,37 +83,61 @@ class Compatibility:
 def compare(old: JsonDocument, new: JsonDocument, known: Sequence[Json] = ()) -> Compatibility:
     """Judge the step between two effective schemas; `known` are records to look among first, such as examples."""
     apart = Apart.of(comparable(old), comparable(new))
-    before, after = _Side(old, apart), _Side(new, apart)
-    changes = schema_changes(before.schema, after.schema)
-    gone = optional_removed(changes)
-    rest = [apart.rest(record) for record in known]
-    refused = _samples(before, after, rest, gone)
-    admitted = _samples(after, before, rest, set())
-    proof = _covers(after, before)
+    before, after = (JsonDocument.of(apart.without(comparable(one)), finite=True) for one in (old, new))
+    rest = JsonDocument.of([apart.rest(record) for record in known])
+    step = _step(before, after, rest, by_property=apart.by_property)
+    refused = _samples(step.refused, new, apart)
+    admitted = _samples(step.admitted, old, apart)
     return Compatibility(
-        verdict=_verdict(proof, refused),
-        proof=proof,
-        widens=Verdict.YES if admitted else _widens(_covers(before, after)),
-        changes=changes,
+        verdict=_verdict(step.proof, refused),
+        proof=step.proof,
+        widens=step.widens,
+        changes=step.changes,
         refused=refused,
         admitted=admitted,
     )
 
 
 @dataclass(frozen=True)
+class _Refusal:
+    """A record that one side alone admits, and the other side's errors of one kind; `gone` as in `Sample`."""
+
+    record: Json
+    errors: tuple[ValidationError, ...]
+    gone: bool
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is found between two schemas."""
+
+    changes: tuple[SchemaChange, ...]
+    refused: tuple[_Refusal, ...]
+    admitted: tuple[_Refusal, ...]
+    proof: Verdict
+    widens: Verdict
+
+
+@lru_cache(maxsize=256)  # many datasets may take one step at once: what they share with before is set apart
+def _step(old: JsonDocument, new: JsonDocument, known: JsonDocument, *, by_property: bool) -> _Step:
+    before, after = _Side(old.value, by_property), _Side(new.value, by_property)
+    changes = schema_changes(before.schema, after.schema)
+    admitted = _refusals(after, before, known.value, set())
+    return _Step(
+        changes,
+        refused=_refusals(before, after, known.value, optional_removed(changes)),
+        admitted=admitted,
+        proof=_covers(after, before),
+        widens=Verdict.YES if admitted else _widens(_covers(before, after)),
+    )
+
+
+@dataclass(frozen=True)
 class _Side:
-    """A schema as it is, and as it is compared; what is set apart is in neither the validator nor `schema`."""
+    """One schema, without what is set apart; `by_property` as in `Apart`."""
 
-    whole: JsonDocument
-    apart: Apart
-
-    @cached_property
-    def document(self) -> Json:
-        return self.whole.value
-
-    @cached_property
-    def schema(self) -> Json:
-        return self.apart.without(comparable(self.whole))
+    schema: Json
+    by_property: bool
 
     @cached_property
     def validator(self) -> jsonschema_rs.Draft202012Validator:
@@ -147,7 +171,24 @@ def _widens(covered: Verdict) -> Verdict:
     return {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}.get(covered, Verdict.UNKNOWN)
 
 
-def _samples(admits: _Side, refuses: _Side, known: Sequence[Json], gone: set[Pointer]) -> tuple[Sample, ...]:
+def _samples(found: Sequence[_Refusal], by: JsonDocument, apart: Apart) -> tuple[Sample, ...]:
+    """The records, each whole and with why the schema refuses it; one for each place and reason."""
+    if not found:
+        return ()
+    schema = by.value
+    samples = (_sample(one, schema, apart) for one in found)
+    return tuple({(sample.pointer, sample.why): sample for sample in samples}.values())
+
+
+def _sample(refusal: _Refusal, schema: Json, apart: Apart) -> Sample:
+    finding = explain(refusal.errors, schema, fixes=False)[0]
+    record = JsonDocument.of(apart.completed(refusal.record))
+    return Sample(record, _generic(finding.pointer), finding.message, refusal.gone)
+
+
+def _refusals(
+    admits: _Side, refuses: _Side, known: Sequence[Json], gone: set[Pointer]
+) -> tuple[_Refusal, ...]:
     """One record for each place and keyword that refuses one: that with the fewest other errors, then the shortest."""
     best: dict[_Key, tuple[int, int]] = {}
     chosen: dict[_Key, Json] = {}
@@ -157,8 +198,13 @@ def _samples(admits: _Side, refuses: _Side, known: Sequence[Json], gone: set[Poi
         for key in keys:
             if key not in best or cost < best[key]:
                 best[key], chosen[key] = cost, record
-    found = (_sample(key, chosen[key], refuses, gone) for key in sorted(chosen, key=str))
-    return tuple({(sample.pointer, sample.why): sample for sample in found}.values())
+    return tuple(_refusal(key, chosen[key], refuses, gone) for key in sorted(chosen, key=str))
+
+
+def _refusal(key: _Key, record: Json, refuses: _Side, gone: set[Pointer]) -> _Refusal:
+    errors = list(refuses.validator.iter_errors(record))
+    only_gone = bool(gone) and gone.issuperset(_undeclared(errors))
+    return _Refusal(record, tuple(error for error in errors if _key(error) == key), only_gone)
 
 
 def _told_apart(admits: _Side, refuses: _Side, known: Sequence[Json]) -> Iterator[tuple[Json, int]]:
@@ -167,9 +213,8 @@ def _told_apart(admits: _Side, refuses: _Side, known: Sequence[Json]) -> Iterato
     Neither validator knows of U+0000 any more (`comparable`); the decoder refuses it, so such a record shows nothing.
     """
     met: set[bytes] = set()
-    by_property = admits.apart.by_property
     tried = candidates(
-        admits.schema, refuses.schema, admits.validator.is_valid, known, by_property=by_property
+        admits.schema, refuses.schema, admits.validator.is_valid, known, by_property=admits.by_property
     )
     for record in tried:
         if refuses.validator.is_valid(record) or (text := canonical(record)) in met or _NUL in text:
@@ -178,14 +223,6 @@ def _told_apart(admits: _Side, refuses: _Side, known: Sequence[Json]) -> Iterato
         yield record, len(text)
         if len(met) == _MOST_REFUSED:
             return
-
-
-def _sample(key: _Key, record: Json, refuses: _Side, gone: set[Pointer]) -> Sample:
-    errors = list(refuses.validator.iter_errors(record))
-    finding = explain((error for error in errors if _key(error) == key), refuses.document, fixes=False)[0]
-    pointer = _generic(finding.pointer)
-    only_gone = bool(gone) and gone.issuperset(_undeclared(errors))
-    return Sample(JsonDocument.of(refuses.apart.completed(record)), pointer, finding.message, only_gone)
 
 
 def _undeclared(errors: Iterable[ValidationError]) -> Iterator[Pointer | None]:

@@ -102,9 +102,11 @@ def test_the_sink_plan_needs_the_standard_library_only() -> None:
     assert {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names} == set()
 
 
-def test_the_check_command_needs_no_cloud_and_no_driver() -> None:
-    """`sluice check` starts without Pulumi, boto3 or a database driver, whatever the other commands import."""
-    probe = "import sys, compiler.cli.main, compiler.cli.check; print(*sorted(sys.modules))"
+def test_checking_and_planning_start_with_no_cloud_and_no_driver() -> None:
+    """`sluice check` and `plan` start without Pulumi, boto3 or a database driver, whatever the other commands import."""
+    probe = (
+        "import sys, compiler.cli.main, compiler.cli.check, compiler.cli.plan; print(*sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, check=True, text=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert (

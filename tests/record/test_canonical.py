@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 
 from compiler.canonical import JsonDocument, canonical
 
+# Where the encoders differ: few digits, on both sides of the limits of writing them without an exponent.
+short_floats = st.builds(
+    lambda digits, exponent: float(f"{digits}e{exponent}"), st.integers(-(10**6), 10**6), st.integers(-12, 24)
+)
 values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53) + 1, 2**53 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
+    | short_floats
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
