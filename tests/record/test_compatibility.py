@@ -255,6 +255,14 @@ def test_the_same_schemas_give_the_same_samples():
     assert compare(old, new) == compare(old, new)
 
 
+def test_of_two_datasets_that_take_the_same_step_each_is_shown_a_record_of_its_own():
+    def shown_of(name):
+        old, new = (effective(closed([name], **{name: UUID}, a=text(maxLength=most))) for most in (9, 5))
+        return compare(old, new).refused[0].record.value
+
+    assert [set(shown_of(name)) for name in ("host", "job")] == [{"at", "host", "a"}, {"at", "job", "a"}]
+
+
 def test_annotations_are_no_change_of_meaning():
     assert same_meaning(effective(closed(a=text(title="x"))), effective(closed(a=text(title="y"))))
     assert not same_meaning(effective(closed(a=text())), effective(closed(a=text(maxLength=5))))
