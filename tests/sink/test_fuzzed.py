@@ -52,6 +52,25 @@ def test_fuzzed_bodies_are_judged_as_the_oracle_judges_them() -> None:
     assert len(kinds) >= 9, "the bodies are of many kinds"
 
 
+def test_bare_records_read_together_are_read_as_each_alone() -> None:
+    plan = replace(
+        sink_plan(fuzzed(), ()), max_message_bytes=MAX_BYTES, max_depth=MAX_DEPTH, buffer_format="record"
+    )
+    admission = Admission(plan)
+    texts = [body("bare", number) for number in range(BODIES)]
+    records = [
+        text[text.find("[") + 1 : text.rfind("]")] for text in texts
+    ]  # of most, what one envelope held
+    messages = [
+        Message(body=(record or text).encode(), message_id=numbered(number)).received()
+        for number, (record, text) in enumerate(zip(records, texts, strict=True))
+    ]
+    tens = [messages[start : start + 10] for start in range(0, BODIES, 10)]
+    found = [one for ten in tens for one in admission.read_all(ten)]
+    assert found == [admission.read(message) for message in messages]
+    assert {len(one.refused) for one in found} == {0, 1}
+
+
 def _agrees(verdict: Verdict, found: dict[int | None, str]) -> bool:
     if verdict.whole:
         return found.keys() == {None} and found[None] in verdict.whole
