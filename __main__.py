@@ -48,3 +48,4 @@ buffered = {
     for unit in units
 }
 program.export(deployment, foundation.exports, buffered, producers, operator)
+program.begin()
