@@ -16,13 +16,13 @@ from compiler.emit.pulumi.encryption import with_key
 from compiler.emit.pulumi.foundation import foundation_of
 from compiler.emit.pulumi.operator import OperatorAccess
 from compiler.emit.pulumi.producers import ProducerAccess, buffers_by_producer
-from compiler.pipeline import check_datasets, compile_datasets
+from compiler.pipeline import check_datasets
 
 root = Path.cwd()
 
 checked = check_datasets(root)
 loaded = program.configuration(root)
-datasets = [(one.dataset, one.folder) for one in compile_datasets(root).datasets]
+datasets = [(one.dataset, one.folder) for one in checked.datasets]
 program.require([*checked.problems, *loaded.problems, *loaded.serves(dataset for dataset, _ in datasets)])
 stack = loaded.require()
 units, unplanned = program.units(stack, root, datasets)
@@ -48,3 +48,4 @@ buffered = {
     for unit in units
 }
 program.export(deployment, foundation.exports, buffered, producers, operator)
+program.begin()

@@ -84,9 +84,9 @@ def write_project(root: Path, count: int) -> None:
         (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 
-def add_column(root: Path) -> None:
+def add_column(root: Path, only: str = "*") -> None:
     """One optional property more in each manifest below `root`/datasets: the next thing that a team adds."""
-    for path in sorted((root / "datasets").glob("*/dataset.json")):
+    for path in sorted((root / "datasets").glob(f"{only}/dataset.json")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         manifest["record"]["properties"]["region"] = {"type": "string", "maxLength": 20}
         path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

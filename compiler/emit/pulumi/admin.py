@@ -11,7 +11,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -71,6 +70,8 @@ def secrets_manager(region: str) -> SecretsManagerClient:
     """A client with a session of its own: the engine calls providers in several threads, and boto3's sessions are not for
     more than one.
     """
+    import boto3  # no program needs it, and it takes as long to import as the compiler
+
     client: SecretsManagerClient = boto3.Session(region_name=region).client("secretsmanager")
     return client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 import pulumi
 import pulumi_aws as aws
 import pulumi_postgresql as postgresql
+from pulumi.runtime.sync_await import _sync_await
 
 from compiler import names
 from compiler.dataset import Dataset
@@ -123,3 +125,13 @@ def export(
     pulumi.export("producers", {name: dict(access.exports) for name, access in sorted(producers.items())})
     if operator is not None:
         pulumi.export("operator", dict(operator.exports))
+
+
+def begin() -> None:
+    """Let every registration begin before the program ends; the last thing that it does.
+
+    The SDK waits for registrations that have begun, one by one. Of others it knows nothing: it waits for all outputs of the
+    program instead, and asks each of them again whenever one comes. That is quadratic, and a third of what a preview of ten
+    datasets costs (SDK 3.272).
+    """
+    _sync_await(asyncio.sleep(0))
