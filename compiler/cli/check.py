@@ -64,6 +64,11 @@ def command(
 
     As text, problems go to stderr and the summary to stdout; in the other formats everything goes to stdout.
     """
+    if stack is not None and (not stack or "/" in stack or "\\" in stack):
+        raise click.BadParameter(
+            f"{stack!r} is no stack's name. Pulumi.<name>.yaml, in the project's folder, has its configuration.",
+            param_hint="--stack",
+        )
     gc.disable()  # nothing here makes cycles worth collecting, and looking for them takes a third of the time
     root = project_root(ctx) if not paths else Path()
     checked = check_problems(root, paths)

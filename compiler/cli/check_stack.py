@@ -16,6 +16,6 @@ def stack_problems(root: Path, stack: str) -> tuple[Problem, ...]:
     except ProblemsError as error:
         return error.problems
     except GraphError as error:
-        return (
+        return error.problems or (
             Problem("__main__.py", "program-failed", f"for the stack {stack} the program fails: {error}"),
         )

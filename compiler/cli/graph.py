@@ -13,6 +13,7 @@ from compiler.dataset import Dataset
 from compiler.emit.graph import Graph
 from compiler.emit.invariants import Compiled
 from compiler.pipeline import compile_datasets
+from compiler.problems import Problem, Severity
 from compiler.stack import EMBEDDED, load_stack
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ RECORDER = Path(__file__).parents[1] / "emit" / "pulumi" / "recording.py"
 
 
 class GraphError(Exception):
-    """The program ended with an error, which is the text."""
+    """The program ended with an error, which is the text; `problems` are what it refused, one by one, if it did."""
+
+    def __init__(self, text: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(text)
+        self.problems = problems
 
 
 def configured(stack: str) -> dict[str, str]:
@@ -57,8 +62,23 @@ def recorded(root: Path, stack: str) -> Graph:
         check=False,
     )
     if done.returncode:
-        raise GraphError(done.stderr.strip() or f"it ended with exit code {done.returncode}.")
+        text = done.stderr.strip() or f"it ended with exit code {done.returncode}."
+        raise GraphError(text, _refused(root, done.stdout))
     return Graph.of(json.loads(done.stdout))
+
+
+def _refused(root: Path, printed: str) -> tuple[Problem, ...]:
+    """The problems for which the program declared nothing, by paths from the project's folder."""
+    found = json.loads(printed) if printed else []
+    return tuple(
+        Problem(**{**one, "file": _from(root, one["file"]), "severity": Severity(one["severity"])})
+        for one in found
+    )
+
+
+def _from(root: Path, file: str) -> str:
+    inside = Path(file).is_relative_to(root.absolute())
+    return Path(file).relative_to(root.absolute()).as_posix() if inside else file
 
 
 def compiled(root: Path, stack: str) -> Compiled:

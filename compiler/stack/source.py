@@ -16,6 +16,7 @@ from compiler.canonical import Json
 from compiler.problems import Finding, Pointer, Problem, json_path
 
 PREFIX = "sluice:"
+LEVELS = 40  # of nesting; a configuration needs six
 
 Place = tuple[int, int]
 
@@ -59,11 +60,17 @@ def read(path: Path, configured: Mapping[str, str]) -> tuple[Source, tuple[Probl
     if over and not path.exists():  # `pulumi --config-file` named another one
         return Source(file, over), ()
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        if found := _beyond(file, text):
+            return Source(file), (found,)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = {_own(key): value for key, value in _config(node).items()}
     except FileNotFoundError:
         fix = f"Write {file} beside Pulumi.yaml; Pulumi.embedded.yaml is an example."
         return Source(file), (Problem(file, "stack-file-missing", "there is no such file.", fix=fix),)
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}."
+        return Source(file), (Problem(file, "stack-file-missing", message),)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return Source(file), (_syntax(file, error),)
     places: dict[Pointer, Place] = {}
@@ -87,6 +94,21 @@ def _syntax(file: str, error: Exception) -> Problem:
     what = getattr(error, "problem", None) or "it is not UTF-8 text"
     line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
     return Problem(file, "stack-not-yaml", f"this is not YAML: {what}.", line=line, column=column)
+
+
+def _beyond(file: str, text: str) -> Problem | None:
+    """What a configuration needs none of, and what can make a short text endless: aliases, and any depth."""
+    level = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if isinstance(event, yaml.AliasEvent):
+            message = f"the alias *{event.anchor} stands for what another place has."
+            return Problem(file, "stack-alias", message, line=line, column=column, fix="Write it out.")
+        if level > LEVELS:
+            message = f"what stands here is nested deeper than {LEVELS} levels."
+            return Problem(file, "stack-not-yaml", message, line=line, column=column)
+    return None
 
 
 def _repeat(file: str, key: str, place: Place) -> Problem:

@@ -325,3 +325,32 @@ def test_the_schema_is_valid_and_explains_every_key():
         nested = schema()["properties"][section]["properties"]
         unexplained += [key for key, about in nested.items() if not about["description"].endswith(".")]
     assert unexplained == []
+
+
+BOMB = "config:\n  a: &a [x, x]\n" + "".join(
+    f"  {name}: &{name} [{', '.join([f'*{chr(ord(name) - 1)}'] * 10)}]\n" for name in "bcdefghij"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (BOMB, "stack-alias"),
+        ("config: &x {sluice:prefix: *x}\n", "stack-alias"),
+        ("config: " + "[" * 3000 + "]" * 3000, "stack-not-yaml"),
+        ("config: " + "{a: " * 3000, "stack-not-yaml"),
+        ("config: [", "stack-not-yaml"),
+    ],
+)
+def test_a_short_file_that_is_endless_is_refused_at_its_place(tmp_path: Path, text: str, rule: str) -> None:
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text(text)
+    [problem] = load_stack(path, {}).problems
+    assert (problem.rule, problem.file) == (rule, "Pulumi.dev.yaml")
+    assert problem.line is not None
+
+
+def test_a_stack_s_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").mkdir()
+    [problem] = load_stack(tmp_path / "Pulumi.dev.yaml", {}).problems
+    assert "directory" in problem.message

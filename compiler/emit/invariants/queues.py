@@ -121,12 +121,15 @@ def _is_tls_only(statement: Statement) -> bool:
 
 
 def what_holds_data_is_protected(compiled: Compiled) -> Iterator[Violation]:
-    """Where the stack says `protect`, queues, tables, buckets and keys are, and outlive their resource."""
+    """Where the stack says `protect`, queues, tables, buckets and keys are, and outlive their resource, but for those of a
+    dataset that is sealed.
+    """
     if not compiled.stack.protect:
         return
+    sealed = tuple(f"{one.name}-" for one in compiled.datasets if one.tombstone is not None)
     for one in compiled.graph.of_type(*KEPT):
-        if not (one.protect and one.retain):
-            fix = "Give it the options of `Deployment.kept`."
+        if not (one.protect and one.retain) and not (sealed and one.name.startswith(sealed)):
+            fix = "Give it the options of `Deployment.kept` in the program."
             yield Violation("not-protected", one.key, "holds data and is not protected and retained.", fix)
 
 

@@ -44,9 +44,17 @@ def require(problems: Iterable[Problem]) -> None:
         fail(ProblemsError(found))
 
 
+class RefusedError(pulumi.RunError):  # type: ignore[misc]
+    """The program declares nothing for these problems."""
+
+    def __init__(self, error: ProblemsError) -> None:
+        self.problems = error.problems
+        super().__init__(f"nothing was changed, because:\n{error}")
+
+
 def fail(error: ProblemsError) -> NoReturn:
     """End the program with every problem."""
-    raise pulumi.RunError(f"nothing was changed, because:\n{error}") from None
+    raise RefusedError(error) from None
 
 
 def units(

@@ -18,6 +18,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -209,7 +210,10 @@ def _made_up(token: str, inputs: Mapping[str, Any], region: str, account: str) -
 
 
 def main() -> None:
-    """Run `__main__.py` of the working folder and print what it declared; what it prints itself goes to stderr."""
+    """Run `__main__.py` of the working folder and print what it declared; what it prints itself goes to stderr.
+
+    Where it refuses, the exit code is 1, stderr has its words, and the problems are printed, as far as it names any.
+    """
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--stack", required=True)
     stack = parser.parse_args().stack
@@ -219,6 +223,7 @@ def main() -> None:
         with redirect_stdout(sys.stderr):
             found = record(lambda: runpy.run_path(program, run_name="__main__"), configuration, stack=stack)
     except pulumi.RunError as error:
+        json.dump([asdict(one) for one in getattr(error, "problems", ())], sys.stdout)
         sys.exit(str(error))
     json.dump(found, sys.stdout)
 
