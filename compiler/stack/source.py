@@ -101,7 +101,7 @@ def _beyond(file: str, text: str) -> Problem | None:
     level = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        line, column = _at(event)
         if isinstance(event, yaml.AliasEvent):
             message = f"the alias *{event.anchor} stands for what another place has."
             return Problem(file, "stack-alias", message, line=line, column=column, fix="Write it out.")
@@ -109,6 +109,11 @@ def _beyond(file: str, text: str) -> Problem | None:
             message = f"what stands here is nested deeper than {LEVELS} levels."
             return Problem(file, "stack-not-yaml", message, line=line, column=column)
     return None
+
+
+def _at(event: yaml.Event) -> Place | tuple[None, None]:
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (None, None)
 
 
 def _repeat(file: str, key: str, place: Place) -> Problem:

@@ -44,7 +44,7 @@ def require(problems: Iterable[Problem]) -> None:
         fail(ProblemsError(found))
 
 
-class RefusedError(pulumi.RunError):  # type: ignore[misc]
+class RefusedError(pulumi.RunError):
     """The program declares nothing for these problems."""
 
     def __init__(self, error: ProblemsError) -> None:
