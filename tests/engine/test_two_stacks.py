@@ -61,7 +61,6 @@ def test_a_stack_stands_on_the_foundation_of_another_and_goes_alone(project: Pro
     both = [("alert_events",), ("monitoring_events",)]
     assert rows(project, "SELECT dataset FROM sluice.generations ORDER BY 1") == both
     other.pulumi(*SETTLED, OTHER)
-    project.pulumi(*SETTLED, STACK)
 
     other.pulumi("destroy", "--yes", "--skip-preview", "--stack", OTHER)
     assert rows(project, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'other%'") == []
