@@ -56,7 +56,7 @@ def test_a_killed_up_is_recovered_by_the_documented_steps(
             token = interrupted.kill()
             assert ("creating", token) in interrupted.recover()
         assert sorted(interrupted.met) == sorted(creates)
-        assert set(interrupted.imported) == REFUSING_A_SECOND & set(creates)
+        assert REFUSING_A_SECOND & set(creates) <= set(interrupted.imported) <= REFUSING_A_SECOND
         project.pulumi("up", "--yes", "--skip-preview")
 
         buffer = world.queue("embedded_alert_events_buffer")
