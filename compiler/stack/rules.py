@@ -18,6 +18,7 @@ def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """Findings on values of the right shape, defaults filled in."""
     yield from _plain_connections(name, values["database"])
     yield from _authentication(values["database"])
+    yield from _database_name(values["database"]["name"])
     yield from _no_foundation_elsewhere(name, values["foundation"])
     for who, entry in values["principals"].items():
         yield from _everyone(name, who)
@@ -74,6 +75,14 @@ def _authentication(database: Mapping[str, Json]) -> Iterator[Finding]:
     if database["password_rotation"]:
         message = 'auth "iam" has no passwords, so that password_rotation changes nothing.'
         yield Finding(("database", "password_rotation"), "stack-authentication", message, "Remove it.")
+
+
+def _database_name(name: str) -> Iterator[Finding]:
+    """Postgres cuts a longer one where the database is made, and refuses it where somebody connects."""
+    size = len(name.encode())
+    if size > names.POSTGRES_LIMIT:
+        message = f"the name has {size} bytes, and a name in Postgres has at most {names.POSTGRES_LIMIT}."
+        yield Finding(("database", "name"), "stack-value", message, "Write the name as Postgres has it.")
 
 
 def _everyone(name: str, who: str) -> Iterator[Finding]:

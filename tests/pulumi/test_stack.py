@@ -92,7 +92,11 @@ WRONG = [
     ("two accounts", changed("allowed_account_ids", to=[DIGITS, "210987654321"]), "at most 1"),
     ("long prefix", changed("prefix", to="a" * 17), "1 to 16 lower-case letters"),
     ("no region", changed("region", to="Frankfurt"), 'a region such as "eu-central-1"'),
-    ("port as text", changed("database", "port", to="5432"), '"5432" is not a whole number.'),
+    ("port as text", changed("database", "port", to="5432"), "a text of 4 characters (not shown here) is not a whole number."),
+    ("host with a port", changed("database", "host", to="db:5432"), "a host name or an IP address, without port"),
+    ("line end after the name", changed("database", "name", to="events\n"), "without control characters"),
+    ("line end after the prefix", changed("prefix", to="dev\n"), "1 to 16 lower-case letters"),
+    ("long database name", changed("database", "name", to="é" * 40), "the name has 80 bytes"),
     ("port too large", changed("database", "port", to=70000), "70000 is not at most 65535."),
     ("principal without anything", changed("principals", "monitor", to={}), "at least 1"),
     ("user instead of role", changed("principals", "monitor", to={"aws": f"arn:aws:iam::{DIGITS}:user/x"}), "ARN of an IAM role"),
@@ -166,6 +170,42 @@ def test_a_connection_string_in_the_place_of_its_name_is_not_repeated(tmp_path):
     [found] = texts(tmp_path, changed("database", "admin", to="postgresql://me:hunter2@db/events"))
     assert "hunter2" not in found
     assert 'is not "env:NAME" or the ARN of a secret' in found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("database",), "postgresql://deploy:hunter2@h/events", "a text of 36 characters (not shown here) is not a mapping."),
+        (("database",), ["hunter2"], "a list of 1 item"),
+        (("database", "name"), {"secret": "hunter2"}, "a mapping (not shown here) is not the database"),
+        (("database", "name"), "postgresql://deploy:hunter2@h/events", "never a connection string"),
+        (("database", "host"), "deploy:hunter2@h", "a host name or an IP address"),
+        (("database", "host"), "host=h password=hunter2", "a host name or an IP address"),
+        (("database", "port"), "hunter2", "a text of 7 characters"),
+        (("database", "sslmode"), {"secret": "hunter2"}, "a mapping"),
+        (("database", "resource_id"), "hunter2", "a text of 7 characters"),
+        (("database", "postgresql://deploy:hunter2@h/events"), None, "no such key: a text of 36 characters"),
+        (("environment",), "postgresql://deploy:hunter2@h/events", "a text of 36 characters"),
+        (("image",), "host=h password=hunter2", "a text of 23 characters"),
+        (("network",), {**GOOD["network"], "vpc": ["a://b:hunter2@c"]}, "a list of 1 item"),
+    ],
+)  # fmt: skip
+def test_no_message_repeats_what_may_hold_a_password(tmp_path, path, value, told):
+    [found] = texts(tmp_path, changed(*path, to=value))
+    assert "hunter2" not in found
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    "host", ["db", "db.internal.", "10.0.0.1", "::1", "fe80::1:2", "::ffff:10.0.0.1", "my_db"]
+)
+def test_host_names_and_addresses_are_hosts(tmp_path, host):
+    assert texts(tmp_path, changed("database", "host", to=host)) == []
+
+
+@pytest.mark.parametrize("name", ["events", "Größe 1", 'a"b', "a=b"])
+def test_a_database_is_named_as_postgres_allows(tmp_path, name):
+    assert texts(tmp_path, changed("database", "name", to=name)) == []
 
 
 def test_keys_of_default_providers_are_refused_since_nothing_would_read_them(tmp_path):
