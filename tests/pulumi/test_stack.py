@@ -130,6 +130,17 @@ WRONG = [
     ("everyone", changed("principals", "*", to={"postgres": "{name}"}), 'only the stack "embedded" may bind "*"'),
     ("placeholder", changed("principals", "analytics", "postgres", to="{name}"), 'only the entry "*" may'),
     ("no TLS", changed("database", "sslmode", to="disable"), 'connections without TLS are for the stack "embedded" only.'),
+    ("producer in another partition", changed("principals", "monitor", "aws", to=f"arn:aws-us-gov:iam::{DIGITS}:role/x"), 'is not in the partition "aws" of region eu-central-1. Name one that begins with arn:aws:.'),
+    ("operator in another partition", changed("operator", to={"aws": f"arn:aws-cn:iam::{DIGITS}:role/x", "postgres": "x"}), 'not in the partition "aws"'),
+    ("boundary in another partition", changed("permissions_boundary", to=f"arn:aws-cn:iam::{DIGITS}:policy/x"), 'not in the partition "aws"'),
+    ("topic in another partition", changed("alarm_topics", to={"*": TOPIC.replace("arn:aws:", "arn:aws-cn:")}), 'not in the partition "aws"'),
+    ("commercial region", changed("region", to="us-gov-west-1") | {"alarm_topics": {}}, 'not in the partition "aws-us-gov"'),
+    ("producer is a sink", changed("principals", "monitor", "aws", to=f"arn:aws:iam::{DIGITS}:role/sluice/dev/dev_alert_events_sink_euc1"), "a role that the stack itself makes"),
+    ("everybody reads", changed("principals", "analytics", "postgres", to="public"), '"public" is a name of Postgres\' own'),
+    ("predefined role", changed("principals", "analytics", "postgres", to="pg_read_all_data"), "Bind it to a role that was made"),
+    ("operator is everybody", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:role/x", "postgres": "public"}), "a name of Postgres' own"),
+    ("database anywhere", changed("network", "database_cidrs", to=["0.0.0.0/0"]), "tasks would reach its port nearly anywhere. Name the blocks"),
+    ("database anywhere in IPv6", changed("network", "database_cidrs", to=["::/0"]), "an IPv4 block such as"),
     ("pooler", changed("database", "pooler", to="session"), '"session" is not'),
     ("sslmode", changed("database", "sslmode", to="verify_full"), 'Did you mean "verify-full"?'),
 ]  # fmt: skip
@@ -337,6 +348,47 @@ def test_an_operator_may_not_be_a_role_of_the_stack(tmp_path):
     operator = {"aws": f"arn:aws:iam::{DIGITS}:role/x", "postgres": "dev_operator"}
     [found] = load_stack(write(tmp_path, changed("operator", to=operator))).serves([alert_events()])
     assert "a role that the stack itself makes" in str(found)
+
+
+def test_an_operator_may_not_be_a_producer(tmp_path):
+    operator = {"aws": GOOD["principals"]["monitor"]["aws"], "postgres": "on_call"}
+    loaded = load_stack(write(tmp_path, changed("operator", to=operator)))
+    [found] = loaded.serves([alert_events(producers=("monitor",), readers=())])
+    assert 'the producer "monitor"\'s too, who could then receive from every queue' in str(found)
+    assert loaded.serves([alert_events(producers=(), readers=())]) == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"principals": {"*": {"aws": "x"}, "m": {"aws": "arn:aws-cn:iam::123456789012:role/m"}}},
+         ["stack-value", "stack-binds-everyone", "stack-elsewhere"]),
+        ({"database": {"host": "a b", "name": "events", "admin": "env:X", "sslmode": "disable"}},
+         ["stack-value", "stack-plain-connection"]),
+        ({"database": {"name": "events", "admin": "env:X", "sslmode": "disable"}},
+         ["stack-missing-key", "stack-plain-connection"]),
+        ({"region": "Frankfurt", "network": {**GOOD["network"], "database_cidrs": ["0.0.0.0/0"]}},
+         ["stack-value", "stack-open-network"]),
+        ({"image": "x"}, ["stack-value"]),
+        ({"database": {**GOOD["database"], "resource_id": "db-1", "auth": "IAM"}}, ["stack-value"]),
+        ({"principals": ["x"], "alarm_topics": {"a": "x", "b": "arn:aws:sns:us-east-1:123456789012:x"}},
+         ["stack-value", "stack-value", "stack-elsewhere"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_one_place_hides_nothing_elsewhere(tmp_path, more, told):
+    found = load_stack(write(tmp_path, {**GOOD, **more})).problems
+    assert sorted(problem.rule for problem in found) == sorted(told)
+
+
+def test_a_wrong_override_hides_no_other_one(tmp_path):
+    fields = {
+        "alert_event": {"sink": {"max_tasks": 101}},
+        "alert_events": {"sink": {"min_tasks": 9, "max_tasks": 3}},
+    }
+    loaded = load_stack(write(tmp_path, changed("overrides", to=fields)))
+    assert [problem.rule for problem in loaded.problems] == ["stack-value"]
+    found = loaded.serves([alert_events(producers=(), readers=())])
+    assert sorted(problem.rule for problem in found) == ["stack-names-no-dataset", "tasks-order"]
 
 
 def test_the_embedded_stack_needs_its_database_from_outside():
