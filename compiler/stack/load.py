@@ -58,10 +58,11 @@ def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> Loade
     name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
     values = {key: value for key, value in source.values.items() if not key.startswith("pulumi:")}
     shaped = tuple(shape.shape_findings(values))
-    assigned, wrong = read_assignment(path.parent, str(values.get("assignment", name)))
     sound = rule.sound(values, shaped, shape.schema())
+    named = "assignment" not in sound.broken  # else no file is looked for: the text may lead anywhere
+    assigned, wrong = read_assignment(path.parent, values.get("assignment", name)) if named else (None, ())
     sound = replace(sound, values=_with_defaults(sound.values))
-    unassigned = () if wrong else tuple(rules.assignment_findings(name, values, assigned))
+    unassigned = () if wrong or not named else tuple(rules.assignment_findings(name, values, assigned))
     found = [*shaped, *unassigned, *sound.findings(name, _RULES)]
     readable = None
     if not wrong and not unassigned and all(one.pointer[:1] == ("overrides",) for one in shaped):

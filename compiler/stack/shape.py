@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from compiler.canonical import Json
 from compiler.defaults import manifest_schema
 from compiler.problems import Finding, Pointer
-from compiler.suggest import counted, fix_for, listed, quoted
+from compiler.suggest import counted, did_you_mean, fix_for, listed, quoted
 
 SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 
@@ -131,6 +131,14 @@ def _unexpected(at: Pointer, key: str, broken: _Violation) -> Finding:
 
 
 def _foreign(here: Pointer, key: str) -> Finding:
+    namespace, _, name = key.partition(":")
+    if did_you_mean(namespace, ["sluice"]):
+        return Finding(
+            here,
+            "stack-unknown-key",
+            f"no such key {quoted(key)}.",
+            f"Did you mean {quoted(f'sluice:{name}')}?",
+        )
     message = f"{quoted(key)} configures a default provider, and the program uses providers of its own."
     fix = (
         "Set sluice:region and sluice:database; credentials come from the environment (AWS_PROFILE, PGUSER)."
@@ -195,6 +203,8 @@ def _expected(broken: _Violation) -> str:
             return f"complete: it needs at least {broken.wanted}"
         case "maxItems" | "maxLength":
             return f"right: it may have at most {broken.wanted}"
+        case "uniqueItems":
+            return "a list in which each item stands once"
         case "minimum":
             return f"at least {broken.wanted}"
         case "maximum":

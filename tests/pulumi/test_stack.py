@@ -226,6 +226,13 @@ def test_keys_of_default_providers_are_refused_since_nothing_would_read_them(tmp
     assert '$.config["aws:region"]: "aws:region" configures a default provider' in found
 
 
+def test_a_misspelt_namespace_is_no_provider(tmp_path):
+    path = write(tmp_path, GOOD)
+    path.write_text(path.read_text() + "  sluce:protect: true\n")
+    [found] = [str(problem) for problem in load_stack(path).problems]
+    assert 'no such key "sluce:protect". Did you mean "sluice:protect"?' in found
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -370,6 +377,8 @@ def test_an_operator_may_not_be_a_producer(tmp_path):
         ({"region": "Frankfurt", "network": {**GOOD["network"], "database_cidrs": ["0.0.0.0/0"]}},
          ["stack-value", "stack-open-network"]),
         ({"image": "x"}, ["stack-value"]),
+        ({"assignment": "../../etc/passwd"}, ["stack-value"]),
+        ({"network": {**GOOD["network"], "database_cidrs": ["10.0.0.1/8", "10.0.0.1/8"]}}, ["stack-value"]),
         ({"database": {**GOOD["database"], "resource_id": "db-1", "auth": "IAM"}}, ["stack-value"]),
         ({"principals": ["x"], "alarm_topics": {"a": "x", "b": "arn:aws:sns:us-east-1:123456789012:x"}},
          ["stack-value", "stack-value", "stack-elsewhere"]),
