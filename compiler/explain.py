@@ -29,7 +29,7 @@ _TYPES = {
     "object": "an object",
     "string": "a string",
 }
-_BEST_FIRST = ("wrong-type", "wrong-length", "out-of-range", "wrong-value", "duplicate-item")
+_BEST_FIRST = ("wrong-type", "wrong-length", "out-of-range", "wrong-value")
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,18 @@ def _wording(error: ValidationError) -> tuple[str, str]:  # noqa: C901, PLR0912 
         case Kind.MaxProperties(limit):
             return "wrong-length", f"has more than {_count(limit, 'field')}"
         case Kind.UniqueItems():
-            return "duplicate-item", "holds an item twice"
+            return "duplicate-item", f"holds {_twice(error.instance)} twice"
         case Kind.Contains():
             return "wrong-value", "lacks an item that it must contain"
         case kind:
             return "wrong-value", f"breaks the schema's {quoted(kind.name)}"
+
+
+def _twice(items: Json) -> str:
+    """The first item that stands in the list before."""
+    listed = items if isinstance(items, list) else []
+    found = next((item for number, item in enumerate(listed) if item in listed[:number]), None)
+    return "an item" if isinstance(found, dict | list | None) else _described(found)
 
 
 def expectation(schema: dict[str, Any]) -> str | None:

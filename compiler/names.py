@@ -108,6 +108,17 @@ def region_code(region: str) -> str:
     return area + "".join(word[0] for group in words for word in group) + number
 
 
+def partition(region: str) -> str:
+    """`aws`, `aws-cn` or `aws-us-gov`: the part of AWS that the region is in, as ARNs begin with it."""
+    match region.split("-"):
+        case ["cn", *_]:
+            return "aws-cn"
+        case ["us", "gov", *_]:
+            return "aws-us-gov"
+        case _:
+            return "aws"
+
+
 def sink_iam_role(prefix: str, dataset: str, region: str) -> str:
     """The IAM role that the dataset's sink runs as."""
     return physical(prefix, dataset, f"sink_{region_code(region)}", IAM_LIMIT)

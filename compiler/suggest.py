@@ -30,3 +30,8 @@ def listed(words: Iterable[str], conjunction: str = "or") -> str:
     """`"a", "b" or "c"`."""
     *head, last = [quoted(word) for word in words]
     return f"{', '.join(head)} {conjunction} {last}" if head else last
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 item`, `1,200 items`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from compiler.cli import git
+from compiler.manifest.source import read
 from compiler.manifest.tombstone import FILE as TOMBSTONE
+from compiler.migrate.generations import behind
 from compiler.pipeline import DATASETS, MANIFEST
 from compiler.problems import Problem
 
@@ -50,7 +52,13 @@ def _backwards(
     here: Path, name: str, ref: str, before: dict[str, Any], now: dict[str, Any]
 ) -> Iterator[Problem]:
     old, new = before.get("version"), now.get("version")
-    if isinstance(old, int) and isinstance(new, int) and new < old:
+    if not (isinstance(old, int) and isinstance(new, int) and new < old):
+        return
+    told = tuple(
+        behind(here.parent, name, new)
+    )  # `check` tells it in the same words, where it can see the migrations
+    yield from map(read(here, str(here)).source.problem, told)
+    if not told:
         yield Problem(
             str(here),
             "version-backwards",

@@ -46,3 +46,10 @@ def fail(message: str, fix: str | None = None) -> NoReturn:
     """Print one message to stderr and exit with 1."""
     click.echo(f"sluice: {message}{f' {fix}' if fix else ''}", err=True)
     raise SystemExit(FOUND_PROBLEMS)
+
+
+def printable(text: str) -> str:
+    """Text of a file for a terminal: what is no printable character, such as what begins an escape sequence, is escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )

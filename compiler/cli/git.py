@@ -28,8 +28,7 @@ def main_branch(folder: Path) -> str:
 
 def commit_of(folder: Path, ref: str, version: int) -> Commit:
     """A dataset's chain and history in a commit. Raises GitError where it has no such chain."""
-    if not _has(folder, f"{ref}^{{commit}}"):
-        raise GitError(f"git knows no commit {ref}.")
+    require_commit(folder, ref)
     place = f"migrations/v{version}"
     listed = _git(folder, "ls-tree", "--name-only", "-z", ref, "--", f"{place}/").decode().split("\0")
     names = [Path(path).name for path in listed if path]
@@ -42,8 +41,7 @@ def commit_of(folder: Path, ref: str, version: int) -> Commit:
 
 def extract(folder: Path, ref: str, into: Path) -> None:
     """Write the files that a commit has in `folder` (and below) into another one. Raises GitError."""
-    if not _has(folder, f"{ref}^{{commit}}"):
-        raise GitError(f"git knows no commit {ref}.")
+    require_commit(folder, ref)
     with tarfile.open(fileobj=io.BytesIO(_git(folder, "archive", "--format=tar", ref))) as files:
         files.extractall(into, filter="data")
 
@@ -66,8 +64,13 @@ def last_with(folder: Path, version: int, number: int) -> str:
 
 def require_commit(folder: Path, ref: str) -> None:
     """Raises GitError where git knows no such commit, or there is no git."""
-    if not _has(folder, f"{ref}^{{commit}}"):
-        raise GitError(f"git knows no commit {ref}. Fetch it (git fetch --depth is short), or name another.")
+    if _has(folder, f"{ref}^{{commit}}"):
+        return
+    if _run(folder, "rev-parse", "--git-dir").returncode:
+        raise GitError(
+            f"{folder.absolute()} is in no git repository, so that there is no commit {ref} to compare with."
+        )
+    raise GitError(f"git knows no commit {ref}. Fetch it (git fetch --depth is short), or name another.")
 
 
 def names_of(folder: Path, ref: str, *places: str) -> list[str]:

@@ -9,7 +9,7 @@ import click
 from compiler.cli.common import fail, project_root, stop
 from compiler.cli.graph import GraphError, recorded, stack_of
 from compiler.emit.deploy_calls import unknown
-from compiler.emit.deploy_policy import deploy_policy
+from compiler.emit.deploy_policy import StatementTooLongError, deploy_policy, split
 from compiler.emit.iam import MANAGED_POLICY_CHARACTERS, text
 from compiler.problems import ProblemsError
 
@@ -25,8 +25,20 @@ def command() -> None:
 @click.option(
     "--by-prefix", is_flag=True, help="Name resources by the stack's prefix: datasets to come are in it too."
 )
+@click.option(
+    "--split",
+    "in_parts",
+    is_flag=True,
+    help="A JSON array of as many policies as are needed, each within the size of a managed policy.",
+)
 @click.pass_context
-def deploy(ctx: click.Context, stack: str, read_only: bool, by_prefix: bool) -> None:  # noqa: FBT001 - click's
+def deploy(
+    ctx: click.Context,
+    stack: str,
+    read_only: bool,  # noqa: FBT001 - click's
+    by_prefix: bool,  # noqa: FBT001
+    in_parts: bool,  # noqa: FBT001
+) -> None:
     """Print the least policy for deploying STACK, as JSON.
 
     It follows from the resources that the program declares for Pulumi.STACK.yaml, each by its ARN. Pulumi's own backend
@@ -46,12 +58,19 @@ def deploy(ctx: click.Context, stack: str, read_only: bool, by_prefix: bool) -> 
             "Add them to compiler/emit/deploy_calls.py.",
         )
     document = deploy_policy(graph, config, read_only=read_only, by_prefix=by_prefix)
+    shorter = "" if by_prefix else " --by-prefix takes less room."
+    if in_parts:
+        try:
+            click.echo(json.dumps(split(document), indent=2))
+        except StatementTooLongError as error:
+            fail(f"{error}{shorter}")
+        return
     click.echo(json.dumps(document, indent=2))
     size = len(text(document))
     if size > MANAGED_POLICY_CHARACTERS:
         click.echo(
             f"It has {size:,} characters, and one managed policy takes {MANAGED_POLICY_CHARACTERS:,}."
-            " Spread its statements over several, or use --by-prefix.",
+            f" --split prints it as several policies, all of them to be attached.{shorter}",
             err=True,
         )
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from compiler.cli import git
 from compiler.cli.graph import GraphError, recorded
 from compiler.cli.markdown import plain
+from compiler.emit.graph import Graph
 from compiler.emit.rights import Right, rights
+
+_LOGINS = "pulumi-python:dynamic/sluice:SinkLogin"  # each is a secret
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Change:
 
 def compared(root: Path, base: str, stack: str) -> tuple[Change, ...]:
     """The principals whose rights differ, sorted. Raises GraphError."""
-    before, after = _rights_at(root, base, stack), frozenset(rights(recorded(root, stack)))
+    before, after = _rights_at(root, base, stack), rights_of(recorded(root, stack))
     return changes(before, after)
 
 
@@ -52,9 +55,15 @@ def _rights_at(root: Path, base: str, stack: str) -> frozenset[Right]:
         if not (folder / f"Pulumi.{stack}.yaml").exists():
             return frozenset()
         try:
-            return frozenset(rights(recorded(folder, stack)))
+            return rights_of(recorded(folder, stack))
         except GraphError as error:
             raise GraphError(f"the program of {base} fails: {error}") from None
+
+
+def rights_of(graph: Graph) -> frozenset[Right]:
+    """The rights, as IAM writes a secret whose ARN is not known: Secrets Manager ends it by six characters of its own."""
+    secrets = {one.arn: f"{one.arn[:-6]}{'?' * 6}" for one in graph.of_type(_LOGINS)}
+    return frozenset(replace(one, resource=secrets.get(one.resource, one.resource)) for one in rights(graph))
 
 
 def shown(found: tuple[Change, ...], base: str, stack: str, form: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import click
 
-from compiler.cli.common import fail, project_root, stop
+from compiler.cli.common import fail, printable, project_root, stop
 from compiler.dataset import Dataset, MessageKey
 from compiler.operation import BufferFormat
 from compiler.pipeline import DATASETS, compile_datasets
@@ -23,6 +23,7 @@ from compiler.publish.envelopes import Body, TooLargeError, pack
 from compiler.publish.records import Record, RecordsError, digest, read
 from compiler.publish.send import SendError, batches, send
 from compiler.publish.validation import split
+from compiler.suggest import counted
 
 SHOWN_REFUSALS = 50
 INTERRUPTED = 130
@@ -134,7 +135,10 @@ def _dataset(root: Path, name: str) -> Dataset:
         stop(error.problems)
     if dataset.tombstone is not None:
         stone = dataset.tombstone
-        fail(f"{name} is sealed since {stone.date} by {stone.who}, and takes no more records: {stone.why}")
+        fail(
+            f"{name} is sealed since {stone.date} by {printable(stone.who)}, and takes no more records:"
+            f" {printable(stone.why)}"
+        )
     return dataset
 
 
@@ -245,8 +249,9 @@ def _sent_so_far(dataset: Dataset, tally: Tally) -> str:
     """What SQS has surely taken, what it may have, and whether publishing again is safe."""
     if not tally.sent and not tally.under_way:
         return "Nothing was sent."
-    total = f" of {tally.records - tally.skipped:,}" if tally.records else ""
-    sent = f"{tally.sent:,}{total} records, in {tally.messages:,} messages, are in the buffer"
+    total = f"{tally.sent:,} of {counted(tally.records - tally.skipped, 'record')}"
+    sent = total if tally.records else counted(tally.sent, "record")
+    sent = f"{sent}, in {counted(tally.messages, 'message')}, are in the buffer"
     doubt = f"; of a call without an answer, up to {tally.under_way:,} more may be" if tally.under_way else ""
     return f"{sent}{doubt}. {_again(dataset)}"
 
@@ -275,8 +280,8 @@ def _report(dataset: Dataset, destination: Destination, tally: Tally, form: str,
     skipped = f", {tally.skipped} skipped as not valid" if tally.skipped else ""
     verb = "would be sent" if dry_run else "sent"
     click.echo(
-        f"{dataset.name}: {tally.records - tally.skipped:,} records in {tally.messages:,} messages"
-        f" ({tally.bytes:,} bytes) {verb} to {destination.queue_url}{skipped}"
+        f"{dataset.name}: {counted(tally.records - tally.skipped, 'record')} in {counted(tally.messages, 'message')}"
+        f" ({counted(tally.bytes, 'byte')}) {verb} to {destination.queue_url}{skipped}"
     )
 
 

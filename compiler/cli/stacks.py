@@ -12,6 +12,7 @@ from compiler.cli.common import fail, project_root, stop
 from compiler.manifest.assignment import FOLDER, Assignment, assign, file_of, read_assignments
 from compiler.pipeline import DATASETS, compile_datasets
 from compiler.problems import errors
+from compiler.suggest import counted
 
 # Changes of these reach no stack: they are not part of what is deployed.
 _ELSEWHERE = ("docs", "tests", "bench", "tools", "templates", "dev", ".github")
@@ -59,7 +60,7 @@ def _write(root: Path, one: Assignment, *, check: bool) -> None:
     if not check:
         path.parent.mkdir(exist_ok=True)
         path.write_text(one.text(), encoding="utf-8", newline="\n")
-    click.echo(f"{'would write' if check else 'wrote'} {path}: {len(one.datasets)} datasets")
+    click.echo(f"{'would write' if check else 'wrote'} {path}: {counted(len(one.datasets), 'dataset')}")
 
 
 @command.command("affected")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compiler import names
+
 
 @dataclass(frozen=True)
 class Arns:
@@ -18,13 +20,7 @@ class Arns:
     @property
     def partition(self) -> str:
         """`aws`, `aws-cn` or `aws-us-gov`, by the region."""
-        match self.region.split("-"):
-            case ["cn", *_]:
-                return "aws-cn"
-            case ["us", "gov", *_]:
-                return "aws-us-gov"
-            case _:
-                return "aws"
+        return names.partition(self.region)
 
     def queue(self, name: str) -> str:
         """An SQS queue."""

@@ -42,6 +42,34 @@ def deploy_policy(
     return {"Version": iam.VERSION, "Statement": statements}
 
 
+class StatementTooLongError(Exception):
+    """One statement alone passes the size of a managed policy."""
+
+
+def split(document: iam.Document) -> tuple[iam.Document, ...]:
+    """The policy as managed policies of IAM's size, each statement whole and in the first that has room for it.
+
+    Raises StatementTooLongError.
+    """
+    parts: list[iam.Document] = []
+    for statement in document["Statement"]:
+        alone = {**document, "Statement": [statement]}
+        size = len(iam.text(alone))
+        if size > iam.MANAGED_POLICY_CHARACTERS:
+            raise StatementTooLongError(
+                f"The statement {statement['Sid']}, over {len(statement['Resource'])} resources, alone takes {size:,} characters,"
+                f" and one managed policy holds {iam.MANAGED_POLICY_CHARACTERS:,}."
+            )
+        for number, part in enumerate(parts):
+            longer = {**part, "Statement": [*part["Statement"], statement]}
+            if len(iam.text(longer)) <= iam.MANAGED_POLICY_CHARACTERS:
+                parts[number] = longer
+                break
+        else:
+            parts.append(alone)
+    return tuple(parts)
+
+
 def _statement(number: int, actions: list[str], where: tuple[str, ...], condition: str) -> iam.Document:
     service = actions[0].partition(":")[0].replace("-", "")
     under = {"Condition": json.loads(condition)} if condition else {}

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from compiler.canonical import Json
 from compiler.manifest.document import read_document
 from compiler.manifest.source import Source
 from compiler.problems import Finding, Problem
@@ -17,6 +19,8 @@ from compiler.suggest import fix_for, quoted
 
 FOLDER = "stacks"
 MOST = 50  # datasets of one stack: a dataset is some 25 resources, and a preview of 1,500 is still quick
+
+_STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # as Pulumi names stacks
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,16 @@ def assignment_problems(root: Path, folders: Sequence[Path]) -> Iterator[Problem
         return
     names = [folder.name for folder in folders]
     first: dict[str, str] = {}
-    broken = False
+    readable = True
     for path in files:
-        source, found, problems = _read(path)
+        yield from _misnamed(path)
+        source, _, problems = _read(path)
         yield from problems
-        broken = broken or found is None
-        if found is not None:
-            yield from map(source.problem, _findings(found, names, first))
+        listed = _listed(source.value)
+        readable = readable and listed is not None
+        yield from map(source.problem, _findings(path.stem, listed or (), names, first))
     for folder in folders:
-        if folder.name not in first and not broken:
+        if folder.name not in first and readable:
             yield Problem(
                 str(folder),
                 "stack-unassigned",
@@ -80,11 +85,28 @@ def assignment_problems(root: Path, folders: Sequence[Path]) -> Iterator[Problem
             )
 
 
-def _findings(found: Assignment, names: Sequence[str], first: dict[str, str]) -> Iterator[Finding]:
+def _misnamed(path: Path) -> Iterator[Problem]:
+    if not _STACK.fullmatch(path.stem):
+        message = f"{quoted(path.stem)} is no name of a stack: letters, digits, dashes, underscores and dots."
+        yield Problem(str(path), "stack-name", message, fix="Rename the file as its stack is named.")
+
+
+def _listed(value: Json) -> tuple[tuple[int, str], ...] | None:
+    """The names in a file's list with their places, as far as they are names; None where there is no list."""
+    match value:
+        case {"datasets": list(items)}:
+            return tuple((number, item) for number, item in enumerate(items) if isinstance(item, str))
+        case _:
+            return None
+
+
+def _findings(
+    stack: str, listed: Sequence[tuple[int, str]], names: Sequence[str], first: dict[str, str]
+) -> Iterator[Finding]:
     """Datasets that are not there, or in an earlier stack; `first` says in which, and takes up this one's."""
-    for number, name in enumerate(found.datasets):
+    for number, name in listed:
         at = ("datasets", number)
-        if name in first:
+        if first.get(name, stack) != stack:
             text = f"{quoted(name)} is in the stack {quoted(first[name])} already."
             yield Finding(
                 at, "stack-assigned-twice", text, "Take it out of the stack that does not deploy it."
@@ -92,7 +114,7 @@ def _findings(found: Assignment, names: Sequence[str], first: dict[str, str]) ->
         elif name not in names:
             fix = fix_for(name, names, "Take it out; where the dataset was removed, with its folder.")
             yield Finding(at, "stack-unknown-dataset", f"There is no dataset {quoted(name)}.", fix)
-        first.setdefault(name, found.stack)
+        first.setdefault(name, stack)
 
 
 def assign(

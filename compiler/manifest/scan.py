@@ -70,7 +70,7 @@ class _Scanner:
     def document(self) -> Map:
         start = self._skip(0)
         if start == len(self._text):
-            raise SyntaxFault(start, f"The {self._whole} is empty.", 'Write a JSON object: {"name": …}.')
+            raise SyntaxFault(start, f"The {self._whole} is empty.", "Write a JSON object.")
         end = self._skip(self._value(start, ()))
         if end < len(self._text):
             fix = "Write one record a line." if self._whole == "line" else "Remove it."

@@ -19,13 +19,18 @@ _VERSION = re.compile(r"v([1-9][0-9]*)")
 
 def backwards(dataset: Dataset, folder: Path) -> Iterator[Finding]:
     """A version never goes back: the view has moved on to the later one's table."""
+    yield from behind(folder, dataset.name, dataset.version)
+
+
+def behind(folder: Path, name: str, version: int) -> Iterator[Finding]:
+    """As `backwards`, of a dataset that may be wrong otherwise."""
     later = max(_versions(folder / "migrations"), default=0)
-    if later > dataset.version:
+    if later > version:
         yield Finding(
             ("version",),
             "version-backwards",
-            f"Version {later} of {dataset.name} has migrations already; {dataset.version} is behind it.",
-            f"Set it to {later}, or to {later + 1} for a table of its own as version {dataset.version} had it.",
+            f"Version {later} of {name} has migrations already; {version} is behind it.",
+            f"Set it to {later}, or to {later + 1} for a table of its own as version {version} had it.",
             file=str(folder / MANIFEST),
         )
 

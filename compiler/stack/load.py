@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.canonical import Json, JsonDocument
 from compiler.dataset import Dataset
-from compiler.manifest.assignment import read_assignment
+from compiler.manifest.assignment import Assignment, read_assignment
 from compiler.problems import Problem, ProblemsError, errors, ordered
-from compiler.stack import overrides, rules, service_rules, shape
+from compiler.stack import overrides, principal_rules, rule, rules, service_rules, shape
 from compiler.stack.config import Database, Network, Principal, StackConfig
 from compiler.stack.source import Source, read
 
@@ -18,6 +18,7 @@ KEYS: tuple[str, ...] = tuple(sorted(shape.schema()["properties"]))
 """The configuration keys, without their namespace."""
 
 OWN = "own"
+_RULES = (*rules.RULES, *principal_rules.RULES, *service_rules.RULES)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class LoadedStack:
     source: Source
     config: StackConfig | None
     problems: tuple[Problem, ...]
+    readable: StackConfig | None = None  # what of a wrong one can be held against the datasets all the same
 
     def require(self) -> StackConfig:
         """The configuration. Raises ProblemsError with every problem."""
@@ -36,13 +38,14 @@ class LoadedStack:
 
     def serves(self, datasets: Iterable[Dataset]) -> tuple[Problem, ...]:
         """What this stack lacks for the datasets: unbound producers, readers and owners, names of nothing, wrong overrides."""
-        if self.config is None:
+        if self.readable is None:
             return ()
         chosen = tuple(datasets)
         findings = (
-            *rules.dataset_findings(self.config, chosen),
-            *service_rules.dataset_findings(self.config, chosen),
-            *overrides.findings(self.config, chosen),
+            *rules.dataset_findings(self.readable, chosen),
+            *principal_rules.dataset_findings(self.readable, chosen),
+            *service_rules.dataset_findings(self.readable, chosen),
+            *overrides.findings(self.readable, chosen),
         )
         return ordered(map(self.source.problem, findings))
 
@@ -54,28 +57,29 @@ def load_stack(path: Path, configured: Mapping[str, str] | None = None) -> Loade
         return LoadedStack(source, None, ordered(problems))
     name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
     values = {key: value for key, value in source.values.items() if not key.startswith("pulumi:")}
-    findings = tuple(shape.shape_findings(values))
-    assigned, wrong = read_assignment(path.parent, str(values.get("assignment", name)))
-    if wrong:
-        return LoadedStack(source, None, ordered([*wrong, *map(source.problem, findings)]))
-    findings += tuple(rules.assignment_findings(name, values, assigned))
-    if not findings:
-        complete = _with_defaults(values)
-        if assigned is not None:
-            complete["datasets"] = list(assigned.datasets)
-        findings = (
-            *rules.stack_findings(name, complete),
-            *service_rules.stack_findings(name, complete),
-        )
-        if not findings:
-            return LoadedStack(source, _config(name, complete), ())
-    return LoadedStack(source, None, ordered(map(source.problem, findings)))
+    shaped = tuple(shape.shape_findings(values))
+    sound = rule.sound(values, shaped, shape.schema())
+    named = "assignment" not in sound.broken  # else no file is looked for: the text may lead anywhere
+    assigned, wrong = read_assignment(path.parent, values.get("assignment", name)) if named else (None, ())
+    sound = replace(sound, values=_with_defaults(sound.values))
+    unassigned = () if wrong or not named else tuple(rules.assignment_findings(name, values, assigned))
+    found = [*shaped, *unassigned, *sound.findings(name, _RULES)]
+    readable = None
+    if not wrong and not unassigned and all(one.pointer[:1] == ("overrides",) for one in shaped):
+        readable = _config(name, sound.values, assigned)
+    if wrong or found:
+        return LoadedStack(source, None, ordered([*wrong, *map(source.problem, found)]), readable)
+    return LoadedStack(source, readable, (), readable)
 
 
 def _with_defaults(values: Mapping[str, Json]) -> dict[str, Json]:
-    """The values with the schema's defaults, of the right shape already."""
+    """The values with the schema's defaults, of the right shape as far as they go."""
     top = shape.schema()["properties"]
-    nested = {key: {**_defaults(top[key]["properties"]), **values[key]} for key in ("database", "network")}
+    nested = {
+        key: {**_defaults(top[key]["properties"]), **values[key]}
+        for key in ("database", "network")
+        if key in values
+    }
     return {**_defaults(top), **values, **nested}
 
 
@@ -99,14 +103,14 @@ def _network(values: Mapping[str, Json]) -> Network:
     )
 
 
-def _config(name: str, values: Mapping[str, Json]) -> StackConfig:
+def _config(name: str, values: Mapping[str, Json], assigned: Assignment | None) -> StackConfig:
     return StackConfig(
         name=name,
         environment=values["environment"],
         prefix=values["prefix"],
         region=values["region"],
         account=values["allowed_account_ids"][0],
-        datasets=tuple(values["datasets"]),
+        datasets=assigned.datasets if assigned else tuple(values["datasets"]),
         principals=tuple(
             (who, Principal(entry.get("aws"), entry.get("postgres")))
             for who, entry in sorted(values["principals"].items())

@@ -11,17 +11,8 @@ from compiler.dataset import Dataset
 from compiler.manifest.assignment import FOLDER, Assignment
 from compiler.problems import Finding
 from compiler.stack.config import EMBEDDED, EVERYONE, StackConfig
+from compiler.stack.rule import Rule
 from compiler.suggest import fix_for, quoted
-
-
-def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
-    """Findings on values of the right shape, defaults filled in."""
-    yield from _plain_connections(name, values["database"])
-    yield from _authentication(values["database"])
-    yield from _no_foundation_elsewhere(name, values["foundation"])
-    for who, entry in values["principals"].items():
-        yield from _everyone(name, who)
-        yield from _placeholders(who, entry)
 
 
 def assignment_findings(
@@ -41,22 +32,23 @@ def assignment_findings(
         yield Finding((), "stack-missing-key", '"sluice:datasets" is missing.', fix)
 
 
-def _plain_connections(name: str, database: Mapping[str, Json]) -> Iterator[Finding]:
-    if database["sslmode"] == "disable" and name != EMBEDDED:
+def _plain_connections(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    if values["database"]["sslmode"] == "disable" and name != EMBEDDED:
         message = f"connections without TLS are for the stack {quoted(EMBEDDED)} only."
         yield Finding(("database", "sslmode"), "stack-plain-connection", message, 'Write "verify-full".')
 
 
-def _no_foundation_elsewhere(name: str, foundation: str) -> Iterator[Finding]:
-    if foundation != "own" and name == EMBEDDED:
+def _no_foundation_elsewhere(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    if values["foundation"] != "own" and name == EMBEDDED:
         message = (
             f"the stack {quoted(EMBEDDED)} stands alone on this machine: there is no other stack to refer to."
         )
         yield Finding(("foundation",), "stack-foundation", message, 'Write "own".')
 
 
-def _authentication(database: Mapping[str, Json]) -> Iterator[Finding]:
+def _authentication(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """A token is sent as it is, to whom the certificate names; RDS knows the database by its resource id."""
+    database = values["database"]
     if database["auth"] == "secret":
         if "resource_id" in database:
             message = 'resource_id serves auth "iam", and auth is "secret": nothing would read it.'
@@ -76,21 +68,23 @@ def _authentication(database: Mapping[str, Json]) -> Iterator[Finding]:
         yield Finding(("database", "password_rotation"), "stack-authentication", message, "Remove it.")
 
 
-def _everyone(name: str, who: str) -> Iterator[Finding]:
-    if who == EVERYONE and name != EMBEDDED:
-        message = (
-            f'only the stack {quoted(EMBEDDED)} may bind "*": elsewhere each producer and reader is named.'
-        )
-        fix = "Replace it by one entry for each producer and reader."
-        yield Finding(("principals", who), "stack-binds-everyone", message, fix)
+def _database_name(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    """Postgres cuts a longer one where the database is made, and refuses it where somebody connects."""
+    size = len(values["database"]["name"].encode())
+    if size > names.POSTGRES_LIMIT:
+        message = f"the name has {size} bytes, and a name in Postgres has at most {names.POSTGRES_LIMIT}."
+        yield Finding(("database", "name"), "stack-value", message, "Write the name as Postgres has it.")
 
 
-def _placeholders(who: str, entry: Mapping[str, str]) -> Iterator[Finding]:
-    for kind, value in entry.items():
-        rest = value.replace("{name}", "") if who == EVERYONE else value
-        if "{" in rest or "}" in rest:
-            message = f'{quoted(value)} has a placeholder; only the entry "*" may, and only {{name}}.'
-            yield Finding(("principals", who, kind), "stack-placeholder", message, "Write the whole name.")
+RULES: tuple[Rule, ...] = (
+    (("database.sslmode",), _plain_connections),
+    (
+        ("database.auth", "database.resource_id", "database.sslmode", "database.password_rotation"),
+        _authentication,
+    ),
+    (("database.name",), _database_name),
+    (("foundation",), _no_foundation_elsewhere),
+)
 
 
 def dataset_findings(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:

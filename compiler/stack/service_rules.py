@@ -7,23 +7,14 @@ from ipaddress import IPv4Network
 
 from compiler.canonical import Json
 from compiler.dataset import Dataset
-from compiler.problems import Finding
+from compiler.problems import Finding, Pointer
 from compiler.stack.config import EMBEDDED, EVERYONE, StackConfig
+from compiler.stack.principal_rules import same_partition
+from compiler.stack.rule import Rule
 from compiler.suggest import fix_for, quoted
 
 _REGION, _ACCOUNT = 3, 4  # parts of an ARN
-
-
-def stack_findings(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
-    """Findings on values of the right shape, defaults filled in."""
-    yield from _image(name, values)
-    yield from _pooler(values["database"])
-    for number, block in enumerate(values["network"]["database_cidrs"]):
-        yield from _block(number, block)
-    if values["cluster"].startswith("arn:"):
-        yield from _here(("cluster",), values["cluster"], values)
-    for owner, topic in values["alarm_topics"].items():
-        yield from _same_region(("alarm_topics", owner), topic, values["region"])
+_WIDEST = 8  # bits: the largest block that RFC 1918 keeps for private networks is 10.0.0.0/8
 
 
 def _image(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
@@ -36,7 +27,8 @@ def _image(name: str, values: Mapping[str, Json]) -> Iterator[Finding]:
         yield Finding((), "stack-missing-key", message, fix)
 
 
-def _pooler(database: Mapping[str, Json]) -> Iterator[Finding]:
+def _pooler(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    database = values["database"]
     has_pooler = database["pooler"] != "none"
     if has_pooler and "pooler_host" not in database:
         message = f"with pooler {quoted(database['pooler'])} the sinks must know where it is."
@@ -46,27 +38,54 @@ def _pooler(database: Mapping[str, Json]) -> Iterator[Finding]:
         yield Finding(("database", "pooler_host"), "stack-pooler", message, "Remove it, or set pooler.")
 
 
-def _block(number: int, block: str) -> Iterator[Finding]:
+def _blocks(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    for number, block in enumerate(values["network"]["database_cidrs"]):
+        yield from _block(("network", "database_cidrs", number), block)
+
+
+def _block(at: Pointer, block: str) -> Iterator[Finding]:
     try:
-        IPv4Network(block)
+        network = IPv4Network(block)
     except ValueError as error:
-        at = ("network", "database_cidrs", number)
         yield Finding(at, "stack-value", f"{quoted(block)} is no IPv4 block: {error}.")
+        return
+    if network.prefixlen < _WIDEST:
+        message = f"{quoted(block)} is far more than a database's network: tasks would reach its port nearly anywhere."
+        fix = "Name the blocks of the database's (or the pooler's) subnets."
+        yield Finding(at, "stack-open-network", message, fix)
 
 
-def _here(at: tuple[str, ...], arn: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+def _cluster(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
     """ECS services run in a cluster of their own account and region."""
-    yield from _same_region(at, arn, values["region"])
-    account = values["allowed_account_ids"][0]
+    arn, account = values["cluster"], values["allowed_account_ids"][0]
+    if not arn.startswith("arn:"):
+        return
+    yield from _same_region(("cluster",), arn, values["region"])
     if arn.split(":")[_ACCOUNT] != account:
         message = f"{quoted(arn)} is not in account {account}."
-        yield Finding(at, "stack-elsewhere", message, "Name one of the stack's own account.")
+        yield Finding(("cluster",), "stack-elsewhere", message, "Name one of the stack's own account.")
 
 
-def _same_region(at: tuple[str, ...], arn: str, region: str) -> Iterator[Finding]:
+def _topics(_: str, values: Mapping[str, Json]) -> Iterator[Finding]:
+    for owner, topic in values["alarm_topics"].items():
+        yield from _same_region(("alarm_topics", owner), topic, values["region"])
+
+
+def _same_region(at: Pointer, arn: str, region: str) -> Iterator[Finding]:
     if arn.split(":")[_REGION] != region:
         message = f"{quoted(arn)} is not in region {region}."
         yield Finding(at, "stack-elsewhere", message, "Name one of the stack's own region.")
+    else:
+        yield from same_partition(at, arn, region)
+
+
+RULES: tuple[Rule, ...] = (
+    (("image",), _image),
+    (("database.pooler", "database.pooler_host"), _pooler),
+    (("network.database_cidrs",), _blocks),
+    (("cluster", "allowed_account_ids", "region"), _cluster),
+    (("alarm_topics", "region"), _topics),
+)
 
 
 def dataset_findings(stack: StackConfig, datasets: tuple[Dataset, ...]) -> Iterator[Finding]:

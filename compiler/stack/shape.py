@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from referencing import Registry, Resource
 from compiler.canonical import Json
 from compiler.defaults import manifest_schema
 from compiler.problems import Finding, Pointer
-from compiler.suggest import fix_for, listed, quoted
+from compiler.suggest import counted, did_you_mean, fix_for, listed, quoted
 
 SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 
@@ -22,6 +23,9 @@ SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "stack.schema.json"
 NOT_YET: Mapping[Pointer, str] = {
     ("database", "alias"): "nothing reads it in this release.",
 }
+
+# What holds a password where somebody put a connection string: a URL with a user, or libpq's own form.
+_CREDENTIALS = re.compile(r"://[^\s\"]*@|passw(or)?d\s*=", re.IGNORECASE)
 
 _TYPES = {
     "object": "a mapping",
@@ -43,7 +47,19 @@ def _validator() -> jsonschema.Draft202012Validator:
     """`overrides` holds fields of the manifest, as the manifest's own schema has them."""
     manifest = Resource.from_contents(manifest_schema())
     registry: Registry[Json] = Registry().with_resource(manifest_schema()["$id"], manifest)
-    return jsonschema.Draft202012Validator(schema(), registry=registry)
+    validator: jsonschema.Draft202012Validator = _Validator(schema(), registry=registry)
+    return validator
+
+
+def _pattern(_: object, pattern: str, value: Json, __: object) -> Iterator[jsonschema.ValidationError]:
+    """As JSON Schema has it, where `$` is the end: in Python it also stands before a line end."""
+    if isinstance(value, str) and (value.endswith("\n") or not re.search(pattern, value)):
+        yield jsonschema.ValidationError(f"does not match {pattern}")
+
+
+_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _pattern}
+)
 
 
 def shape_findings(values: Mapping[str, Json]) -> Iterator[Finding]:
@@ -94,6 +110,10 @@ def _unknown(broken: _Violation) -> list[str]:
 
 def _unexpected(at: Pointer, key: str, broken: _Violation) -> Finding:
     here = (*at, key)
+    if _CREDENTIALS.search(str(key)):
+        return Finding(
+            at, "stack-unknown-key", f"no such key: {_kind(str(key))} (not shown here).", "Remove it."
+        )
     if here in NOT_YET:
         return Finding(
             here, "stack-not-yet", f"{quoted(key)} is not supported yet: {NOT_YET[here]}", "Remove it."
@@ -111,6 +131,14 @@ def _unexpected(at: Pointer, key: str, broken: _Violation) -> Finding:
 
 
 def _foreign(here: Pointer, key: str) -> Finding:
+    namespace, _, name = key.partition(":")
+    if did_you_mean(namespace, ["sluice"]):
+        return Finding(
+            here,
+            "stack-unknown-key",
+            f"no such key {quoted(key)}.",
+            f"Did you mean {quoted(f'sluice:{name}')}?",
+        )
     message = f"{quoted(key)} configures a default provider, and the program uses providers of its own."
     fix = (
         "Set sluice:region and sluice:database; credentials come from the environment (AWS_PROFILE, PGUSER)."
@@ -130,10 +158,39 @@ def _not_among(at: Pointer, broken: _Violation) -> Finding:
 
 
 def _found(broken: _Violation) -> str:
-    """The value as found; where a secret could stand by mistake, only that there is one."""
+    """The value as found; where a secret could stand by mistake, only what kind of value there is."""
     if broken.schema.get("x-secret"):
         return "the value (not shown here)"
-    return json.dumps(broken.found, ensure_ascii=False, default=str)
+    text = json.dumps(broken.found, ensure_ascii=False, default=str)
+    misplaced = broken.at[:1] == ("database",) and not _is_plain(broken)
+    return f"{_kind(broken.found)} (not shown here)" if misplaced or _CREDENTIALS.search(text) else text
+
+
+def _is_plain(broken: _Violation) -> bool:
+    """Of the database only numbers out of their range and words out of a list are shown."""
+    match broken.keyword:
+        case "minimum" | "maximum":
+            return True
+        case "enum":
+            return isinstance(broken.found, str)
+        case _:
+            return False
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case str():
+            return f"a text of {counted(len(value), 'character')}"
+        case list():
+            return f"a list of {counted(len(value), 'item')}"
+        case dict():
+            return "a mapping"
+        case bool():
+            return "true or false"
+        case None:
+            return "nothing"
+        case _:
+            return "a number"
 
 
 def _expected(broken: _Violation) -> str:
@@ -146,6 +203,8 @@ def _expected(broken: _Violation) -> str:
             return f"complete: it needs at least {broken.wanted}"
         case "maxItems" | "maxLength":
             return f"right: it may have at most {broken.wanted}"
+        case "uniqueItems":
+            return "a list in which each item stands once"
         case "minimum":
             return f"at least {broken.wanted}"
         case "maximum":

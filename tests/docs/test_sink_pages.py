@@ -10,6 +10,7 @@ import pytest
 
 from sink_runtime import settings
 from sink_runtime.checks import FIXES
+from sink_runtime.exits import MEANINGS
 from sink_runtime.watch.gauges import DEPENDENCIES
 from tools.pages import ROOT
 from tools.sink_page import LOOKS_AT
@@ -82,3 +83,10 @@ def test_links_lead_somewhere(page: str) -> None:
         file = ROOT / "docs" / (name or f"{page}.md")
         assert file.exists(), target
         assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_the_runbook_has_every_exit_code_and_every_metric() -> None:
+    assert all(f"| {code} |" in PAGES["runbook"] for code in MEANINGS)
+    metrics = set(re.findall(r"^\| `(sluice_sink_\w+)`", PAGES["sink"], flags=re.MULTILINE))
+    assert metrics
+    assert metrics - set(re.findall(r"sluice_sink_\w+", PAGES["runbook"])) == set()

@@ -71,6 +71,12 @@ def test_a_tombstone_takes_the_producers_and_says_so(orders: Path) -> None:
         ({"data": "burn"}, '"burn" is not one of "keep", "export", "drop"'),
         ({"date": "soon"}, '"soon" is not in the format "date". Expected a day as "2026-03-14".'),
         ({"why": ""}, "Expected the reason in a sentence."),
+        (
+            {"date": "2999-01-01"},
+            '"2999-01-01" is to come, and this is the day on which the removal was decided.',
+        ),
+        ({"exported_to": "s3://x"}, '"exported_to" serves data "export", and data is "keep"'),
+        ({"data": "drop", "exported_to": "s3://x"}, 'and data is "drop"'),
         ({"whom": "x"}, 'There is no field "whom". Did you mean "who"?'),
     ],
 )
@@ -80,6 +86,13 @@ def test_a_wrong_tombstone_is_told_with_its_place(orders: Path, changes: dict, t
     assert found.exit_code == 1
     assert f"datasets/orders/{FILE}:1:" in found.stderr
     assert told in found.stderr
+
+
+def test_what_a_tombstone_says_moves_no_cursor(orders: Path) -> None:
+    seal(orders, why="Gone.\x1b[2J\rAll is well é", who="shop\x9b")
+    refused = sluice("publish", "orders", str(orders / "examples/valid/minimal.json")).stderr
+    assert "by shop\\x9b, and takes no more records: Gone.\\x1b[2J\\rAll is well é" in refused
+    assert not {"\x1b", "\r", "\x9b"} & set(refused)
 
 
 def test_a_folder_that_is_simply_gone_is_refused_with_the_way_out(orders: Path) -> None:
@@ -126,6 +139,24 @@ def test_a_version_that_goes_backwards_is_refused(orders: Path) -> None:
     assert "Set it to 2, or to 3" in sluice("check", "--base", "main").stderr
 
 
+def test_a_version_that_goes_backwards_beside_its_migrations_is_told_once(orders: Path) -> None:
+    file = orders / "dataset.json"
+    manifest = json.loads(file.read_text())
+    file.write_text(json.dumps({**manifest, "version": 2}))
+    assert sluice("plan").exit_code == 0
+    commit()
+    file.write_text(json.dumps(manifest))
+    assert rules("--base", "main") == ["version-backwards"]
+    assert rules("--base", "main", "datasets/visits") == ["version-backwards"]
+
+
 def test_a_commit_that_git_does_not_know_is_told(orders: Path) -> None:
     found = sluice("check", "--base", "nowhere")
     assert (found.exit_code, found.stderr[:39]) == (1, "sluice: git knows no commit nowhere. Fe")
+
+
+def test_a_folder_that_is_in_no_repository_is_told_so(orders: Path) -> None:
+    shutil.rmtree(".git")
+    found = sluice("check", "--base", "HEAD")
+    assert found.exit_code == 1
+    assert "is in no git repository, so that there is no commit HEAD" in found.stderr

@@ -72,6 +72,41 @@ def test_what_is_wrong_in_the_stacks_is_told_with_its_place(orders: Path, more, 
     assert f"stacks/b.json:4:5 $.datasets[0]: {told}" in sluice("check").stderr
 
 
+def test_a_malformed_file_hides_nothing_in_the_others_or_in_itself(orders: Path) -> None:
+    stack("a", "orders", "nothing")
+    path = Path("stacks/a.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "ownr": "x"}))
+    stack("b", "orders", "visits")
+    stack("c", "visit")
+    assert rules() == [
+        "stack-unknown-dataset",
+        "unknown-field",
+        "stack-assigned-twice",
+        "stack-unknown-dataset",
+    ]
+
+
+def test_a_dataset_that_stands_twice_in_a_full_file_is_named(orders: Path) -> None:
+    stack("a", "orders", "orders", *(f"d{number}" for number in range(MOST)))
+    found = sluice("check").stderr
+    assert "has more than 50 items" in found
+    assert 'A list of 52 items holds "orders" twice.' in found
+
+
+def test_a_file_is_named_as_a_stack_can_be(orders: Path) -> None:
+    stack("Prod.eu-1", "orders", "visits")
+    assert rules() == []
+    Path("stacks/Prod.eu-1.json").rename("stacks/Bad Name.json")
+    assert rules() == ["stack-name"]
+    assert '"Bad Name" is no name of a stack' in sluice("check").stderr
+
+
+def test_an_empty_file_is_not_told_of_fields_that_it_has_not(orders: Path) -> None:
+    stack("a", "orders", "visits")
+    Path("stacks/a.json").write_text("")
+    assert "The file is empty. Write a JSON object. [" in sluice("check").stderr
+
+
 def test_a_stack_of_more_than_its_limit_is_refused(orders: Path) -> None:
     stack("a", *(f"d{number}" for number in range(MOST + 1)))
     assert "has more than 50 items" in sluice("check").stderr

@@ -85,7 +85,7 @@ def test_bad_lines_are_skipped_where_that_was_asked_for(project, monkeypatch):
     found = sluice(monkeypatch, "x\n" + records(2), "--skip-invalid", queue=queue)
     assert found.exit_code == 1
     assert [len(body["records"]) for body in queue.bodies] == [2]
-    assert "2 records in 1 messages" in found.stdout
+    assert "2 records in 1 message" in found.stdout
     assert "1 skipped as not valid" in found.stdout
 
 

@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from compiler.cli.main import main
+from compiler.emit import iam
 from compiler.emit.deploy_calls import unknown
-from compiler.emit.deploy_policy import deploy_policy
+from compiler.emit.deploy_policy import StatementTooLongError, deploy_policy, split
 from compiler.emit.graph import Graph, Recorded
 from compiler.stack import StackConfig, load_stack
 from dev.emulator.client import assume
@@ -198,3 +199,33 @@ def test_the_command_prints_the_policy(project):
     found = CliRunner().invoke(main, ["iam", "deploy-policy", "embedded", "--read-only"])
     assert found.exit_code == 0, found.stderr
     assert "sqs:GetQueueAttributes" in pairs(json.loads(found.stdout))
+
+
+def test_split_it_is_policies_within_the_limit_that_say_the_same(graph, stack):
+    whole = deploy_policy(graph, stack, read_only=False)
+    parts = split(whole)
+    assert len(parts) > 1
+    assert all(len(iam.text(part)) <= iam.MANAGED_POLICY_CHARACTERS for part in parts)
+    together = [one for part in parts for one in part["Statement"]]
+    assert sorted(together, key=json.dumps) == sorted(whole["Statement"], key=json.dumps)
+
+
+def test_a_statement_is_not_torn_apart(graph, stack):
+    whole = deploy_policy(graph, stack, read_only=False)
+    [first, *_] = whole["Statement"]
+    long = {**first, "Resource": [f"arn:aws:sqs:eu-central-1:123456789012:q{n}" for n in range(200)]}
+    with pytest.raises(StatementTooLongError, match=r"over 200 resources, alone takes [0-9,]+ characters"):
+        split({**whole, "Statement": [long]})
+
+
+def test_the_command_names_the_way_to_what_fits(project):
+    def run(*options: str):
+        return CliRunner().invoke(main, ["iam", "deploy-policy", "embedded", *options])
+
+    assert "--split prints it as several policies" in run().stderr
+    assert "--by-prefix takes less room" in run().stderr
+    wide = run("--by-prefix")
+    assert "takes less room" not in wide.stderr
+    parts = run("--by-prefix", "--split")
+    assert parts.stderr == ""
+    assert len(json.loads(parts.stdout)) == (2 if "--split" in wide.stderr else 1)

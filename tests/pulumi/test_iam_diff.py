@@ -7,7 +7,7 @@ import subprocess
 
 from click.testing import CliRunner
 
-from compiler.cli.iam_diff import changes
+from compiler.cli.iam_diff import changes, rights_of
 from compiler.cli.main import main
 from compiler.emit.rights import Right
 
@@ -46,6 +46,11 @@ def test_a_new_producer_and_one_that_is_gone(project):
     assert diff("HEAD", "--stack", "embedded").stdout.startswith("Nobody gains or loses a right")
     unknown = diff("nonsense", "--stack", "embedded")
     assert (unknown.exit_code, "git knows no commit nonsense" in unknown.stderr) == (1, True)
+
+
+def test_the_end_of_a_secrets_arn_is_not_made_up(graph):
+    [read] = {one.resource for one in rights_of(graph) if "alert_events_sink_login" in one.resource}
+    assert read.endswith(":secret:embedded_alert_events_sink_login-??????")
 
 
 def test_changes_are_told_by_principal():

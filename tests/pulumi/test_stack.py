@@ -92,7 +92,11 @@ WRONG = [
     ("two accounts", changed("allowed_account_ids", to=[DIGITS, "210987654321"]), "at most 1"),
     ("long prefix", changed("prefix", to="a" * 17), "1 to 16 lower-case letters"),
     ("no region", changed("region", to="Frankfurt"), 'a region such as "eu-central-1"'),
-    ("port as text", changed("database", "port", to="5432"), '"5432" is not a whole number.'),
+    ("port as text", changed("database", "port", to="5432"), "a text of 4 characters (not shown here) is not a whole number."),
+    ("host with a port", changed("database", "host", to="db:5432"), "a host name or an IP address, without port"),
+    ("line end after the name", changed("database", "name", to="events\n"), "without control characters"),
+    ("line end after the prefix", changed("prefix", to="dev\n"), "1 to 16 lower-case letters"),
+    ("long database name", changed("database", "name", to="é" * 40), "the name has 80 bytes"),
     ("port too large", changed("database", "port", to=70000), "70000 is not at most 65535."),
     ("principal without anything", changed("principals", "monitor", to={}), "at least 1"),
     ("user instead of role", changed("principals", "monitor", to={"aws": f"arn:aws:iam::{DIGITS}:user/x"}), "ARN of an IAM role"),
@@ -126,6 +130,17 @@ WRONG = [
     ("everyone", changed("principals", "*", to={"postgres": "{name}"}), 'only the stack "embedded" may bind "*"'),
     ("placeholder", changed("principals", "analytics", "postgres", to="{name}"), 'only the entry "*" may'),
     ("no TLS", changed("database", "sslmode", to="disable"), 'connections without TLS are for the stack "embedded" only.'),
+    ("producer in another partition", changed("principals", "monitor", "aws", to=f"arn:aws-us-gov:iam::{DIGITS}:role/x"), 'is not in the partition "aws" of region eu-central-1. Name one that begins with arn:aws:.'),
+    ("operator in another partition", changed("operator", to={"aws": f"arn:aws-cn:iam::{DIGITS}:role/x", "postgres": "x"}), 'not in the partition "aws"'),
+    ("boundary in another partition", changed("permissions_boundary", to=f"arn:aws-cn:iam::{DIGITS}:policy/x"), 'not in the partition "aws"'),
+    ("topic in another partition", changed("alarm_topics", to={"*": TOPIC.replace("arn:aws:", "arn:aws-cn:")}), 'not in the partition "aws"'),
+    ("commercial region", changed("region", to="us-gov-west-1") | {"alarm_topics": {}}, 'not in the partition "aws-us-gov"'),
+    ("producer is a sink", changed("principals", "monitor", "aws", to=f"arn:aws:iam::{DIGITS}:role/sluice/dev/dev_alert_events_sink_euc1"), "a role that the stack itself makes"),
+    ("everybody reads", changed("principals", "analytics", "postgres", to="public"), '"public" is a name of Postgres\' own'),
+    ("predefined role", changed("principals", "analytics", "postgres", to="pg_read_all_data"), "Bind it to a role that was made"),
+    ("operator is everybody", changed("operator", to={"aws": f"arn:aws:iam::{DIGITS}:role/x", "postgres": "public"}), "a name of Postgres' own"),
+    ("database anywhere", changed("network", "database_cidrs", to=["0.0.0.0/0"]), "tasks would reach its port nearly anywhere. Name the blocks"),
+    ("database anywhere in IPv6", changed("network", "database_cidrs", to=["::/0"]), "an IPv4 block such as"),
     ("pooler", changed("database", "pooler", to="session"), '"session" is not'),
     ("sslmode", changed("database", "sslmode", to="verify_full"), 'Did you mean "verify-full"?'),
 ]  # fmt: skip
@@ -168,11 +183,54 @@ def test_a_connection_string_in_the_place_of_its_name_is_not_repeated(tmp_path):
     assert 'is not "env:NAME" or the ARN of a secret' in found
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("database",), "postgresql://deploy:hunter2@h/events", "a text of 36 characters (not shown here) is not a mapping."),
+        (("database",), ["hunter2"], "a list of 1 item"),
+        (("database", "name"), {"secret": "hunter2"}, "a mapping (not shown here) is not the database"),
+        (("database", "name"), "postgresql://deploy:hunter2@h/events", "never a connection string"),
+        (("database", "host"), "deploy:hunter2@h", "a host name or an IP address"),
+        (("database", "host"), "host=h password=hunter2", "a host name or an IP address"),
+        (("database", "port"), "hunter2", "a text of 7 characters"),
+        (("database", "sslmode"), {"secret": "hunter2"}, "a mapping"),
+        (("database", "resource_id"), "hunter2", "a text of 7 characters"),
+        (("database", "postgresql://deploy:hunter2@h/events"), None, "no such key: a text of 36 characters"),
+        (("environment",), "postgresql://deploy:hunter2@h/events", "a text of 36 characters"),
+        (("image",), "host=h password=hunter2", "a text of 23 characters"),
+        (("network",), {**GOOD["network"], "vpc": ["a://b:hunter2@c"]}, "a list of 1 item"),
+    ],
+)  # fmt: skip
+def test_no_message_repeats_what_may_hold_a_password(tmp_path, path, value, told):
+    [found] = texts(tmp_path, changed(*path, to=value))
+    assert "hunter2" not in found
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    "host", ["db", "db.internal.", "10.0.0.1", "::1", "fe80::1:2", "::ffff:10.0.0.1", "my_db"]
+)
+def test_host_names_and_addresses_are_hosts(tmp_path, host):
+    assert texts(tmp_path, changed("database", "host", to=host)) == []
+
+
+@pytest.mark.parametrize("name", ["events", "Größe 1", 'a"b', "a=b"])
+def test_a_database_is_named_as_postgres_allows(tmp_path, name):
+    assert texts(tmp_path, changed("database", "name", to=name)) == []
+
+
 def test_keys_of_default_providers_are_refused_since_nothing_would_read_them(tmp_path):
     path = write(tmp_path, GOOD)
     path.write_text(path.read_text() + "  aws:region: us-east-1\n  pulumi:tags: {a: b}\n")
     [found] = [str(problem) for problem in load_stack(path).problems]
     assert '$.config["aws:region"]: "aws:region" configures a default provider' in found
+
+
+def test_a_misspelt_namespace_is_no_provider(tmp_path):
+    path = write(tmp_path, GOOD)
+    path.write_text(path.read_text() + "  sluce:protect: true\n")
+    [found] = [str(problem) for problem in load_stack(path).problems]
+    assert 'no such key "sluce:protect". Did you mean "sluice:protect"?' in found
 
 
 @pytest.mark.parametrize(
@@ -297,6 +355,49 @@ def test_an_operator_may_not_be_a_role_of_the_stack(tmp_path):
     operator = {"aws": f"arn:aws:iam::{DIGITS}:role/x", "postgres": "dev_operator"}
     [found] = load_stack(write(tmp_path, changed("operator", to=operator))).serves([alert_events()])
     assert "a role that the stack itself makes" in str(found)
+
+
+def test_an_operator_may_not_be_a_producer(tmp_path):
+    operator = {"aws": GOOD["principals"]["monitor"]["aws"], "postgres": "on_call"}
+    loaded = load_stack(write(tmp_path, changed("operator", to=operator)))
+    [found] = loaded.serves([alert_events(producers=("monitor",), readers=())])
+    assert 'the producer "monitor"\'s too, who could then receive from every queue' in str(found)
+    assert loaded.serves([alert_events(producers=(), readers=())]) == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"principals": {"*": {"aws": "x"}, "m": {"aws": "arn:aws-cn:iam::123456789012:role/m"}}},
+         ["stack-value", "stack-binds-everyone", "stack-elsewhere"]),
+        ({"database": {"host": "a b", "name": "events", "admin": "env:X", "sslmode": "disable"}},
+         ["stack-value", "stack-plain-connection"]),
+        ({"database": {"name": "events", "admin": "env:X", "sslmode": "disable"}},
+         ["stack-missing-key", "stack-plain-connection"]),
+        ({"region": "Frankfurt", "network": {**GOOD["network"], "database_cidrs": ["0.0.0.0/0"]}},
+         ["stack-value", "stack-open-network"]),
+        ({"image": "x"}, ["stack-value"]),
+        ({"assignment": "../../etc/passwd"}, ["stack-value"]),
+        ({"network": {**GOOD["network"], "database_cidrs": ["10.0.0.1/8", "10.0.0.1/8"]}}, ["stack-value"]),
+        ({"database": {**GOOD["database"], "resource_id": "db-1", "auth": "IAM"}}, ["stack-value"]),
+        ({"principals": ["x"], "alarm_topics": {"a": "x", "b": "arn:aws:sns:us-east-1:123456789012:x"}},
+         ["stack-value", "stack-value", "stack-elsewhere"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_one_place_hides_nothing_elsewhere(tmp_path, more, told):
+    found = load_stack(write(tmp_path, {**GOOD, **more})).problems
+    assert sorted(problem.rule for problem in found) == sorted(told)
+
+
+def test_a_wrong_override_hides_no_other_one(tmp_path):
+    fields = {
+        "alert_event": {"sink": {"max_tasks": 101}},
+        "alert_events": {"sink": {"min_tasks": 9, "max_tasks": 3}},
+    }
+    loaded = load_stack(write(tmp_path, changed("overrides", to=fields)))
+    assert [problem.rule for problem in loaded.problems] == ["stack-value"]
+    found = loaded.serves([alert_events(producers=(), readers=())])
+    assert sorted(problem.rule for problem in found) == ["stack-names-no-dataset", "tasks-order"]
 
 
 def test_the_embedded_stack_needs_its_database_from_outside():

@@ -94,7 +94,7 @@ def test_published_records_become_rows_once_and_are_announced(project: Project, 
     lines = project.records(300)
     for _ in range(2):
         said = project.sluice("publish", NAME, "-", "--as", "turnstile", stdin=lines)
-        assert "300 records in 1 messages" in said
+        assert "300 records in 1 message" in said
         until(lambda: world.drained(NAME))
     commits = world.commits(NAME)
     assert (world.rows(NAME), commits.inserted, commits.count, commits.last_sequence) == (300, 300, 1, 1)
@@ -127,7 +127,7 @@ def test_an_example_is_published_as_it_is(project: Project, world: World) -> Non
     said = project.sluice(
         "publish", NAME, f"datasets/{NAME}/examples/valid/complete.json", "--as", "turnstile"
     )
-    assert "1 records in 1 messages" in said
+    assert "1 record in 1 message" in said
     until(lambda: world.rows(NAME) == before + 1)
 
 
