@@ -41,10 +41,9 @@ class EffectiveSchema:
         """Why it does not admit a record. Raises ValueError where an error would hold a number too long for Python."""
         return self._whole.iter_errors(record)
 
-    def admit_ordinary(self, records: Sequence[Json]) -> list[bool]:
-        """Which of them it admits; they are records in which the decoder found nothing that may not be storable."""
+    def admit_ordinary(self, records: Sequence[Json]) -> Iterator[bool]:
+        """Whether it admits each; they are records in which the decoder found nothing that may not be storable."""
         is_valid, glances = self._relaxed.is_valid, self._glances
-        found = []
         for record in records:
             if type(record) is dict and is_valid(record):
                 for name, is_ordinary in glances:
@@ -52,10 +51,9 @@ class EffectiveSchema:
                     if value is not None and not is_ordinary(value):
                         break
                 else:
-                    found.append(True)
+                    yield True
                     continue
-            found.append(self._whole.is_valid(record))
-        return found
+            yield self._whole.is_valid(record)
 
 
 def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:

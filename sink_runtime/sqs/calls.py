@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 
-from sink_runtime.sqs.lanes import Lanes
+from sink_runtime.sqs.lanes import Lanes, Tag
 from sink_runtime.sqs.queue import (
     BATCH_ENTRIES,
     MAX_MESSAGE_BYTES,
@@ -77,12 +77,11 @@ class SqsQueue:
         return failures
 
 
-class SqsReceives:
-    """Receives from one queue, several at a time; for one thread."""
+class _InLanes(Generic[Tag]):
+    """Calls of one kind, several at a time."""
 
-    def __init__(self, url: str, wires: Sequence[Wire]) -> None:
-        self._lanes: Lanes[None] = Lanes(wires)
-        self._body = lru_cache(lambda wait_seconds: orjson.dumps(_receive(url, wait_seconds)))
+    def __init__(self, wires: Sequence[Wire]) -> None:
+        self._lanes: Lanes[Tag] = Lanes(wires)
 
     @property
     def free(self) -> int:
@@ -93,6 +92,14 @@ class SqsReceives:
     def busy(self) -> int:
         """How many are under way."""
         return self._lanes.busy
+
+
+class SqsReceives(_InLanes[None]):
+    """Receives from one queue, several at a time; for one thread."""
+
+    def __init__(self, url: str, wires: Sequence[Wire]) -> None:
+        super().__init__(wires)
+        self._body = lru_cache(lambda wait_seconds: orjson.dumps(_receive(url, wait_seconds)))
 
     def start(self, wait_seconds: int) -> None:
         """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
@@ -110,22 +117,12 @@ class SqsReceives:
         ]
 
 
-class SqsDeletes:
+class SqsDeletes(_InLanes[list[Received]]):
     """Deletes from one queue, several calls of up to ten at a time; for one thread."""
 
     def __init__(self, url: str, wires: Sequence[Wire]) -> None:
+        super().__init__(wires)
         self._url = url
-        self._lanes: Lanes[list[Received]] = Lanes(wires)
-
-    @property
-    def free(self) -> int:
-        """How many more may start."""
-        return self._lanes.free
-
-    @property
-    def busy(self) -> int:
-        """How many are under way."""
-        return self._lanes.busy
 
     def start(self, messages: list[Received]) -> None:
         """Begin to delete up to ten messages. Raises Fault where there are no credentials."""
