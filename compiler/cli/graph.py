@@ -69,7 +69,10 @@ def recorded(root: Path, stack: str) -> Graph:
 
 def _refused(root: Path, printed: str) -> tuple[Problem, ...]:
     """The problems for which the program declared nothing, by paths from the project's folder."""
-    found = json.loads(printed) if printed else []
+    try:
+        found = json.loads(printed)
+    except ValueError:  # it ended otherwise than by refusing
+        return ()
     return tuple(
         Problem(**{**one, "file": _from(root, one["file"]), "severity": Severity(one["severity"])})
         for one in found

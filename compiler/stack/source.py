@@ -70,7 +70,8 @@ def read(path: Path, configured: Mapping[str, str]) -> tuple[Source, tuple[Probl
         return Source(file), (Problem(file, "stack-file-missing", "there is no such file.", fix=fix),)
     except OSError as error:
         message = f"the file cannot be read: {error.strerror}."
-        return Source(file), (Problem(file, "stack-file-missing", message),)
+        fix = f"Make {file} a file that may be read here."
+        return Source(file), (Problem(file, "stack-file-missing", message, fix=fix),)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return Source(file), (_syntax(file, error),)
     places: dict[Pointer, Place] = {}
@@ -107,7 +108,8 @@ def _beyond(file: str, text: str) -> Problem | None:
             return Problem(file, "stack-alias", message, line=line, column=column, fix="Write it out.")
         if level > LEVELS:
             message = f"what stands here is nested deeper than {LEVELS} levels."
-            return Problem(file, "stack-not-yaml", message, line=line, column=column)
+            fix = "Close the brackets that are open; a configuration needs six levels."
+            return Problem(file, "stack-not-yaml", message, line=line, column=column, fix=fix)
     return None
 
 
