@@ -91,7 +91,7 @@ samples: setup ## Write the samples of docs/migrations.md, by running their stor
 
 # dev.txt is solved first, as the superset; the smaller sets take its versions, and so does bench, which comes beside it.
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --no-progress --universal \
-	--python-version 3.11 --generate-hashes --no-emit-index-url
+	--python-version 3.11 --generate-hashes
 
 .PHONY: lock
 lock: $(DEV) ## Solve requirements/*.in into hash-pinned *.txt (UPGRADE=1 takes newer versions)
