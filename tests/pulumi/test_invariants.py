@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def changed(
     def one(resource: Recorded) -> Recorded:
         if resource.key != key:
             return resource
-        inputs = {name: _parsed(value) for name, value in resource.inputs.items()}
+        inputs = {name: _parsed(value) for name, value in deepcopy(resource.inputs).items()}
         change(inputs)
         texts = {name: json.dumps(value) if name in DOCUMENTS else value for name, value in inputs.items()}
         return replace(resource, inputs=texts, **options)
