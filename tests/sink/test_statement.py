@@ -13,8 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from compiler.dataset import Ignore, OnConflict, Update, UpdateIfNewer
+from compiler.dataset import Dataset, Ignore, OnConflict, Update, UpdateIfNewer
 from compiler.emit.sink import sink_plan
+from compiler.emit.sink_statement import write_statement
 from sink_runtime.plan import PARAMETERS, RESULT
 from tests.sink import datasets
 from tests.sink.messages import START, Message, account, alert, monitored, numbered, signal
@@ -205,6 +206,40 @@ def test_absent_null_and_default(connected: Connected) -> None:
         ("free", 10, Decimal("1.50"), {"a": [1]}),
     ]
     assert store.fetch("SELECT count(*) FROM datasets.accounts_v1 WHERE flags IS NULL") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("made", "record", "defaults"),
+    [
+        (
+            datasets.accounts,
+            account(1),
+            {"tier": "free", "limit": 10, "rate": Decimal("1.50"), "flags": {"a": [1]}},
+        ),
+        (
+            datasets.documents,
+            {"digest": "AA==", "revision": 1},
+            {"seal": b"hi", "groups": ["a", 'NULL"\\', None], "steps": [1, 2]},
+        ),
+        (datasets.integrity_signals, signal(), {"state": "open"}),
+    ],
+)
+def test_a_default_where_null_is_not_admitted(
+    connected: Connected, made: Callable[[], Dataset], record: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    dataset = made()
+    strict = tuple(replace(one, nullable=one.nullable and not one.default) for one in dataset.columns)
+    store, connection = connected(replace(dataset, columns=strict))
+    given = {name: value for name, value in record.items() if name not in defaults}
+    store.write(connection, Message((given,), dataset.name))
+    assert store.rows(*defaults) == [tuple(defaults.values())]
+
+
+def test_no_record_is_read_twice_to_tell_missing_from_null_where_null_is_not_admitted() -> None:
+    dataset = datasets.integrity_signals()
+    strict = tuple(replace(one, nullable=one.nullable and not one.default) for one in dataset.columns)
+    assert "jsonb_array_elements" in write_statement(dataset)
+    assert "jsonb_array_elements" not in write_statement(replace(dataset, columns=strict))
 
 
 @every_major
