@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 from filelock import FileLock, Timeout
 
 HOME_VARIABLE = "SLUICE_HOME"
@@ -93,9 +94,15 @@ class Paths:
         return self
 
 
+_SORTED = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document as sorted JSON with mode 600: a reader sees the old file or the new one, never a part."""
-    write_private(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
+    """Write a document, in which dataclasses may stand, as sorted JSON with mode 600.
+
+    A reader sees the old file or the new one, never a part.
+    """
+    write_private(path, orjson.dumps(document, option=_SORTED).decode())
 
 
 def write_private(path: Path, text: str) -> None:

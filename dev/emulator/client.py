@@ -9,12 +9,15 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from dev.emulator import credentials as grants
 from dev.emulator.credentials import DEFAULT_SECONDS, Grant
 from dev.emulator.state import Credentials, EmulatorState
 from dev.state import Paths, write_private
 
+# Descriptions of services and endpoints are megabytes of JSON, which every session would read for itself.
+LOADER = create_loader()
 # No proxy between us and loopback, whatever the environment says.
 DIRECT = Config(proxies={}, retries={"mode": "standard", "max_attempts": 3})
 
@@ -27,6 +30,7 @@ class EmulatorSession(boto3.Session):
         session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         session.set_config_variable("config_file", "/dev/null")
         session.set_config_variable("credentials_file", "/dev/null")
+        session.register_component("data_loader", LOADER)
         super().__init__(
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,

@@ -64,6 +64,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """The version of the package whose resources are served: the engine compares it with what the program asks for."""
         return plugin_pb2.PluginInfo(version=version(f"pulumi-{self._package.name}"))
 
+    def Attach(self, request: Any, context: Any) -> Any:
+        """An engine that finds this provider running, by PULUMI_DEBUG_PROVIDERS; its address is not needed."""
+        return Empty()
+
     @_told
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Refuse a setting that nothing here carries out."""

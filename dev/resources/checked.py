@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin
 
-import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 from pulumi import _types
 
+from dev.emulator.client import LOADER
 from dev.resources.handler import Properties
 from dev.resources.wire import UNKNOWN
 
@@ -90,10 +90,14 @@ def _of_type(kind: Any, value: Any, where: str) -> Iterator[str]:
 
 
 @cache
+def _model(service: str) -> ServiceModel:
+    return ServiceModel(LOADER.load_service_model(service, "service-2"), service)
+
+
+@cache
 def request_shape(service: str, operation: str) -> StructureShape:
     """The input of an API call, by botocore's model of the service."""
-    model = botocore.session.get_session().get_service_model(service)
-    shape = model.operation_model(operation).input_shape
+    shape = _model(service).operation_model(operation).input_shape
     assert shape is not None, "every call that makes something takes something"
     return shape
 

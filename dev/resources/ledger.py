@@ -7,7 +7,7 @@ secret: an input that Pulumi marks as secret never gets here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +108,9 @@ class Ledger:
                 "format": FORMAT,
                 "emulator": self.emulator,
                 "postgres": self.postgres,
-                "resources": [asdict(record) for record in self.records.values()],
-                "retained": [asdict(record) for record in self.retained.values()],
-                "superseded": [asdict(record) for record in self.superseded],
+                "resources": list(self.records.values()),
+                "retained": list(self.retained.values()),
+                "superseded": self.superseded,
             },
         )
 

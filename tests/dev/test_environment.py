@@ -61,10 +61,15 @@ def edit(project: Path, dataset: str, **fields: Any) -> None:
 
 def every_pid(paths: Paths) -> set[int]:
     """Every process that the environment has recorded, with all of their children."""
+    pids = recorded_pids(paths)
+    return pids | {child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)}
+
+
+def recorded_pids(paths: Paths) -> set[int]:
+    """Servers and sinks. Postgres starts and ends children of its own as it likes."""
     servers = {Emulator(paths).pid(), PostgresServer(paths).status().pid}
     sinks = {sink.process.pid for sink in Sinks(paths).known()}
-    pids = {pid for pid in servers | sinks if pid}
-    return pids | {child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)}
+    return {pid for pid in servers | sinks if pid}
 
 
 def is_open(port: int) -> bool:
@@ -164,13 +169,13 @@ def test_up_change_add_remove_down(environment: Environment) -> None:
         plans = {name: found["plan_sha256"] for name, found in first.outputs["datasets"].items()}
         assert dict(shown.fetchall()) == plans
     assert {sink.dataset for sink in Sinks(paths).known()} == set(DATASETS)
-    ledger, pids = paths.resources.read_bytes(), every_pid(paths)
+    ledger, pids = paths.resources.read_bytes(), recorded_pids(paths)
 
     second = environment.up()
     assert actions(second) == {"unchanged"}
     assert (second.sinks_started, second.sinks_stopped, second.lost) == ((), (), 0)
     assert paths.resources.read_bytes() == ledger
-    assert every_pid(paths) == pids
+    assert recorded_pids(paths) == pids
 
     changes(environment)
     adds_and_removes(environment)
