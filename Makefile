@@ -46,10 +46,13 @@ setup: $(DEV) $(PROJECT) ## Make .venv with everything that development needs
 demo: $(RUNTIME) $(PROJECT) ## Tell the whole story on this machine (KEEP=1 leaves it running)
 	@$(BIN)/python -m dev.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
+# On two processors: a good part of the tests wait for something. One that has run out of tests takes half of another's.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
+
 # The engine is built beside everything that does not need it; its tests come last and wait for it.
 .PHONY: test
 test: engine-start lint ## Style, types, import contracts, then every test (ARGS="-k name" chooses)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(PYTEST) $(ARGS)
 
 .PHONY: engine
 engine: setup ## Build the real Pulumi engine for its tests, once, into the user's cache (needs Go)
@@ -63,7 +66,7 @@ engine-start: setup
 
 .PHONY: engine-test
 engine-test: setup ## The tests of the real Pulumi engine only
-	$(BIN)/python -m pytest -n 2 tests/engine $(ARGS)
+	$(PYTEST) tests/engine $(ARGS)
 
 .PHONY: lint
 lint: setup ## Style, types and import contracts; changes nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dev.state import Paths
 from tests.conftest import NO_ENGINE
 from tests.engine.environment import engine_environment
 from tests.engine.project import Project, make_project
+from tests.engine.providers import attached
 from tests.engine.world import World, world_of
 from tools.pulumi import engine as tools
 from tools.pulumi.build import BuildError, RefusedError
@@ -65,7 +67,22 @@ def project(
 
 
 @pytest.fixture
-def world(engine: Path, own_emulator: EmulatorState, fresh_database: dict[str, Any], tmp_path: Path) -> World:
-    """The repository's three datasets in a project of the test's own; nothing is deployed yet."""
+def three_datasets(
+    engine: Path, own_emulator: EmulatorState, fresh_database: dict[str, Any], tmp_path: Path
+) -> Project:
+    """A project that deploys the repository's three datasets; nothing is deployed yet."""
     environment = engine_environment(engine, tmp_path)
-    return world_of(make_project(tmp_path / "project", environment, own_emulator, fresh_database, ["*"]))
+    return make_project(tmp_path / "project", environment, own_emulator, fresh_database, ["*"])
+
+
+@pytest.fixture
+def world(three_datasets: Project) -> Iterator[World]:
+    """The three datasets under the Automation API, with providers that serve all of the test's runs."""
+    with attached(three_datasets.environment) as environment:
+        yield world_of(replace(three_datasets, environment=environment))
+
+
+@pytest.fixture
+def launching_world(three_datasets: Project) -> World:
+    """As `world`, with providers that the engine starts for each run, and which write what they log where it says."""
+    return world_of(three_datasets)

@@ -10,7 +10,8 @@ from dev.stack import ADMIN_VARIABLE
 from tests.engine.world import World
 
 
-def test_no_secret_is_written_anywhere(world: World, tmp_path: Path) -> None:
+def test_no_secret_is_written_anywhere(launching_world: World, tmp_path: Path) -> None:
+    world = launching_world
     world.configure(datasets=["alert_events"])
     logs, plan = tmp_path / "logs", tmp_path / "plan.json"
     logs.mkdir()

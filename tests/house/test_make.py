@@ -66,7 +66,7 @@ def test_the_engine_is_built_beside_the_other_tests(tmp_path: Path) -> None:
     try:
         assert make("test", cwd=tmp_path).returncode == 0
         asked = calls(tmp_path)
-        assert "-m pytest -n 2" in asked
+        assert "-m pytest -n 3 --dist worksteal" in asked
         assert [call for call in asked if call.startswith("ended")] == []
     finally:
         (tmp_path / "pipe").write_text("now\n", encoding="utf-8")
