@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 HOME_VARIABLE = "SLUICE_HOME"
 LOCK_SECONDS = 10.0
+_SORTED = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
 class DevError(Exception):
@@ -92,9 +93,6 @@ class Paths:
         for folder in (self.root, self.logs, self.tokens):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
-
-
-_SORTED = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -87,7 +87,7 @@ def _is_readable(name: str) -> bool:
 def _wants_raw(dataset: Dataset) -> bool:
     """Whether the record itself is needed: as a column, to tell missing from null, or for a name no column can have.
 
-    It is dear, since Postgres takes each record apart once more, so a default where null is not admitted does without.
+    Postgres takes each record apart once more for it, so a default where null is not admitted does without.
     """
     return any(
         column.source is Platform.RECORD

@@ -208,6 +208,12 @@ def test_absent_null_and_default(connected: Connected) -> None:
     assert store.fetch("SELECT count(*) FROM datasets.accounts_v1 WHERE flags IS NULL") == [(1,)]
 
 
+def never_null_by_default(dataset: Dataset) -> Dataset:
+    """The dataset, where no column with a default admits null."""
+    columns = tuple(replace(one, nullable=one.nullable and not one.default) for one in dataset.columns)
+    return replace(dataset, columns=columns)
+
+
 @pytest.mark.parametrize(
     ("made", "record", "defaults"),
     [
@@ -227,9 +233,8 @@ def test_absent_null_and_default(connected: Connected) -> None:
 def test_a_default_where_null_is_not_admitted(
     connected: Connected, made: Callable[[], Dataset], record: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
-    dataset = made()
-    strict = tuple(replace(one, nullable=one.nullable and not one.default) for one in dataset.columns)
-    store, connection = connected(replace(dataset, columns=strict))
+    dataset = never_null_by_default(made())
+    store, connection = connected(dataset)
     given = {name: value for name, value in record.items() if name not in defaults}
     store.write(connection, Message((given,), dataset.name))
     assert store.rows(*defaults) == [tuple(defaults.values())]
@@ -237,9 +242,8 @@ def test_a_default_where_null_is_not_admitted(
 
 def test_no_record_is_read_twice_to_tell_missing_from_null_where_null_is_not_admitted() -> None:
     dataset = datasets.integrity_signals()
-    strict = tuple(replace(one, nullable=one.nullable and not one.default) for one in dataset.columns)
     assert "jsonb_array_elements" in write_statement(dataset)
-    assert "jsonb_array_elements" not in write_statement(replace(dataset, columns=strict))
+    assert "jsonb_array_elements" not in write_statement(never_null_by_default(dataset))
 
 
 @every_major
