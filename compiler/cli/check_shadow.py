@@ -75,5 +75,5 @@ def _arrived(connection: Connection[Any], dataset: Dataset, place: str) -> Itera
 
 def _planned(one: CompiledDataset, place: str) -> Iterator[Problem]:
     proposal = propose(one.dataset, one.folder)
-    if not isinstance(proposal.plan, Nothing) or proposal.files:
+    if not isinstance(proposal.plan, Nothing) or proposal.paths:
         yield Problem(place, _RULE, "A second plan is not empty.", fix=_REPORT)

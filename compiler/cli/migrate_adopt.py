@@ -82,7 +82,7 @@ def _refuse(one: Chosen, left: tuple[str, ...]) -> NoReturn:
 
 def _write(one: Chosen, found: Adopted) -> None:
     proposal = propose_adopting(one.dataset, one.folder, one.chain, found.table)
-    if not proposal.files:
+    if not proposal.paths:
         click.echo(reported(proposal, "text"), nl=False)
         raise SystemExit(FOUND_PROBLEMS)
     write(proposal)

@@ -175,7 +175,7 @@ def _told(asked: _Asked, found: Proposal, size: Size | None = None) -> _Planned:
     return _Planned(
         reported(found, asked.form, check=asked.check, size=size),
         () if asked.check else found.files,
-        incomplete=bool(found.files),
+        incomplete=bool(found.paths),
         refused=isinstance(found.plan, Refused),
     )
 

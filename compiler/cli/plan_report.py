@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 from compiler.cli.markdown import fenced, plain
-from compiler.cli.record_report import record_document, record_lines, record_markdown
 from compiler.migrate import history
 from compiler.migrate.approve import approving
 from compiler.migrate.chain import TABLE
-from compiler.migrate.model import ChainFile, Hazard, Step
-from compiler.migrate.planner import Change, Create, Nothing, Refused
+from compiler.migrate.model import Hazard, Step
+from compiler.migrate.planner import Change, Create, Nothing, Refused, Written
 from compiler.migrate.propose import Proposal
 from compiler.migrate.sizes import Size, work
 
@@ -46,25 +45,28 @@ def _lines(proposal: Proposal, size: Size | None, *, check: bool) -> Iterable[st
             yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
-                yield from _migration_lines(title, written.file, size)
+                yield from _migration_lines(title, written, size)
         case Refused(reasons, way_out):
             yield f"{title}: refused"
             yield from (f"  {reason}" for reason in reasons)
             yield f"  {way_out}"
         case _:
             assert_never(proposal.plan)
-    yield from record_lines(proposal.evolution)
-    yield from (f"  {'would write' if check else 'wrote'} {file.path}" for file in proposal.files)
+    if proposal.evolution:
+        from compiler.cli.record_report import record_lines  # most records are unchanged
+
+        yield from record_lines(proposal.evolution)
+    yield from (f"  {'would write' if check else 'wrote'} {path}" for path in proposal.paths)
     yield from (f"  to approve: {text}" for text in _to_approve(proposal))
 
 
 def _without_sql(proposal: Proposal) -> str:
     """What is new where no migration is."""
     news = {history.FILE: "the record schema is new", TABLE: "what others manage on the table is new"}
-    return " and ".join(news[file.path.name] for file in proposal.files) or "nothing to do"
+    return " and ".join(news[path.name] for path in proposal.paths) or "nothing to do"
 
 
-def _migration_lines(title: str, file: ChainFile, size: Size | None) -> Iterable[str]:
+def _migration_lines(title: str, file: Written, size: Size | None) -> Iterable[str]:
     yield f"{title}: {file.name}, phase {file.migration.phase}"
     for number, step in enumerate(file.migration.steps, start=1):
         hazard = "" if step.hazard is Hazard.NONE else f", hazard {step.hazard}"
@@ -75,28 +77,35 @@ def _to_approve(proposal: Proposal) -> Iterable[str]:
     """The commands that approve the hazards of what was planned."""
     if isinstance(proposal.plan, Change):
         for written in proposal.plan.files:
-            for number, _ in written.file.migration.unapproved():
-                yield approving(proposal.dataset, written.file, number)
+            for number, _ in written.migration.unapproved():
+                yield approving(proposal.dataset, written.migration, number)
 
 
 def _document(proposal: Proposal, size: Size | None) -> dict[str, Any]:
-    """`result` is `nothing`, `create`, `change` or `refused`; fields that a result does not have are empty."""
+    """`result` is `nothing`, `create`, `change` or `refused`; fields that a result does not have are empty.
+
+    `records` is None where the record schema is the first or unchanged.
+    """
     document: dict[str, Any] = {
         "dataset": proposal.dataset,
         "version": proposal.version,
         "result": type(proposal.plan).__name__.lower(),
-        "files": [str(file.path) for file in proposal.files],
+        "files": [str(path) for path in proposal.paths],
         "migrations": [],
         "to_approve": list(_to_approve(proposal)),
         "reasons": [],
         "way_out": None,
-        "records": record_document(proposal.evolution),
+        "records": None,
     }
+    if proposal.evolution:
+        from compiler.cli.record_report import record_document
+
+        document["records"] = record_document(proposal.evolution)
     match proposal.plan:
         case Nothing():
             pass
         case Create(files) | Change(files):
-            document["migrations"] = [_migration(written.file, size) for written in files]
+            document["migrations"] = [_migration(written, size) for written in files]
         case Refused(reasons, way_out):
             document |= {"reasons": list(reasons), "way_out": way_out}
         case _:
@@ -104,7 +113,7 @@ def _document(proposal: Proposal, size: Size | None) -> dict[str, Any]:
     return document
 
 
-def _migration(file: ChainFile, size: Size | None) -> dict[str, Any]:
+def _migration(file: Written, size: Size | None) -> dict[str, Any]:
     steps = [
         {
             "title": step.title,
@@ -131,7 +140,7 @@ def _markdown(proposal: Proposal, size: Size | None) -> Iterator[str]:
             yield f"{title}: {_without_sql(proposal)}"
         case Create(files) | Change(files):
             for written in files:
-                yield from _migration_markdown(title, written.file, size)
+                yield from _migration_markdown(title, written, size)
             commands = tuple(_to_approve(proposal))
             if commands:
                 yield from ("", "To approve, after review:", "", *fenced("\n".join(commands), "sh"))
@@ -145,11 +154,14 @@ def _markdown(proposal: Proposal, size: Size | None) -> Iterator[str]:
             )
         case _:
             assert_never(proposal.plan)
-    yield from record_markdown(proposal.evolution)
+    if proposal.evolution:
+        from compiler.cli.record_report import record_markdown
+
+        yield from record_markdown(proposal.evolution)
     yield ""
 
 
-def _migration_markdown(title: str, file: ChainFile, size: Size | None) -> Iterator[str]:
+def _migration_markdown(title: str, file: Written, size: Size | None) -> Iterator[str]:
     yield f"{title}: {file.name}, phase {file.migration.phase}"
     yield from ("", "| step | lock | work | runs | hazard |", "|---|---|---|---|---|")
     for number, step in enumerate(file.migration.steps, start=1):

@@ -13,13 +13,11 @@ _MOST = 5
 _NOT_NEEDED = "evolve.compatible is not needed: remove it"
 
 
-def record_lines(evolved: Evolution | None) -> Iterator[str]:
+def record_lines(evolved: Evolution) -> Iterator[str]:
     """For a terminal, below the plan's own lines: samples of what is refused, or why all is well.
 
     Of a record that an earlier plan has written down nothing is told again, but that its reason may go.
     """
-    if evolved is None:
-        return
     if evolved.worst and not evolved.settled:
         yield f"  records: {_verdict(evolved)}"
         for sample in evolved.worst.refused[:_MOST]:
@@ -29,10 +27,8 @@ def record_lines(evolved: Evolution | None) -> Iterator[str]:
         yield f"  {_NOT_NEEDED}"
 
 
-def record_markdown(evolved: Evolution | None) -> Iterator[str]:
+def record_markdown(evolved: Evolution) -> Iterator[str]:
     """For a review: the verdict, what changed, and sample records of both kinds."""
-    if evolved is None:
-        return
     if evolved.worst and evolved.last and not evolved.settled:
         yield from ("", f"**Records**: {plain(_verdict(evolved))}")
         yield from ("", *(f"* {plain(str(change))}" for change in evolved.last.changes))
@@ -44,14 +40,12 @@ def record_markdown(evolved: Evolution | None) -> Iterator[str]:
         yield from ("", f"{plain(_NOT_NEEDED)}.")
 
 
-def record_document(evolved: Evolution | None) -> dict[str, Any] | None:
-    """For a machine; None where the record schema is the first or unchanged.
+def record_document(evolved: Evolution) -> dict[str, Any]:
+    """For a machine.
 
     `verdict` and `proof` are `yes`, `no`, `unknown` on "is every earlier record still admitted?", with and without the
     samples; `widens` is the same on "is more admitted now?". Samples are whole records.
     """
-    if evolved is None:
-        return None
     worst, last = evolved.worst, evolved.last
     return {
         "verdict": str(worst.verdict if worst else Verdict.YES),

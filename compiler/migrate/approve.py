@@ -21,9 +21,9 @@ class ApproveError(ValueError):
     """There is nothing to approve as it was asked for."""
 
 
-def approving(dataset: str, member: ChainFile, step: int) -> str:
+def approving(dataset: str, migration: Migration, step: int) -> str:
     """The command that approves a step."""
-    return f'sluice plan {dataset} --approve {member.migration.number:04d}.{step} --because "<why>"'
+    return f'sluice plan {dataset} --approve {migration.number:04d}.{step} --because "<why>"'
 
 
 def approved(chain: Chain, steps: Iterable[tuple[int, int]], why: str) -> tuple[tuple[ChainFile, str], ...]:
@@ -89,7 +89,7 @@ def approval_findings(chain: Chain) -> Iterator[Finding]:
                 (),
                 UNAPPROVED,
                 f"Step {number} ({step.title}) may do harm ({step.hazard}), and nobody has approved it.",
-                f"After review: `{approving(chain.dataset, member, number)}`.",
+                f"After review: `{approving(chain.dataset, member.migration, number)}`.",
                 file=member.path,
             )
         for one in member.migration.void_approvals():

@@ -302,9 +302,7 @@ def _history(folder: Path, known: Dataset) -> tuple[tuple[HistoryEntry, ...], tu
 
 
 def _record_findings(dataset: Dataset, entries: tuple[HistoryEntry, ...], folder: Path) -> Iterable[Finding]:
-    if dataset.compatible_because is None and history.settled(
-        history.of_version(entries, dataset.version), dataset
-    ):
+    if history.undisputed(entries, dataset):
         return ()
     from compiler.migrate.evolution import evolution, evolution_findings  # most records are unchanged
 

@@ -103,6 +103,11 @@ def settled(entries: tuple[HistoryEntry, ...], dataset: Dataset) -> bool:
     return same_record and same_meaning(entries[-1].effective, dataset.effective)
 
 
+def undisputed(entries: tuple[HistoryEntry, ...], dataset: Dataset) -> bool:
+    """Whether nothing is to be judged: no reason is given, and the record is the version's first or as it was."""
+    return dataset.compatible_because is None and settled(of_version(entries, dataset.version), dataset)
+
+
 def edited(
     entries: tuple[HistoryEntry, ...], present: HistoryEntry | None = None
 ) -> Iterator[tuple[int, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from compiler.canonical import sha256_bytes
@@ -27,10 +28,20 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Written:
-    """A new member of the chain, and the text of its file."""
+    """A new member of the chain. Its text is made, and read back, when it is asked for: to judge a plan takes none."""
 
-    file: ChainFile
-    text: str
+    name: str
+    migration: Migration
+
+    @cached_property
+    def text(self) -> str:
+        """The text of its file."""
+        return files.write(self.migration)
+
+    @cached_property
+    def file(self) -> ChainFile:
+        """What reading the file will give."""
+        return ChainFile(self.name, self.migration, sha256_bytes(self.text.encode()))
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ def _create(table: Table, registration: Registration) -> Create:
         previous=NO_PREVIOUS,
         steps=creation(table, registration),
     )
-    return Create((_written(migration, "create"),))
+    return Create((Written(files.file_name(migration, "create"), migration),))
 
 
 def creation(table: Table, registration: Registration) -> tuple[Step, ...]:
@@ -108,7 +119,7 @@ def creation(table: Table, registration: Registration) -> tuple[Step, ...]:
 def _change(chain: Chain, table: Table, renames: Mapping[str, str]) -> Change:
     walk = change(chain.table, table, renames)
     last = chain.files[-1]
-    before, previous, number = chain.end, last.sha256, last.migration.number
+    before, number = chain.end, last.migration.number
     written: list[Written] = []
     for phase, after, steps in (
         (Phase.EXPAND, walk.between, walk.expand),
@@ -117,16 +128,12 @@ def _change(chain: Chain, table: Table, renames: Mapping[str, str]) -> Change:
         if not steps:
             continue
         number += 1
+        previous = written[-1].file.sha256 if written else last.sha256
         migration = Migration(number, chain.dataset, chain.version, phase, before, after, previous, steps)
-        written.append(_written(migration, slug(chain.table, table, phase, renames)))
-        before, previous = after, written[-1].file.sha256
+        name = files.file_name(migration, slug(chain.table, table, phase, renames))
+        written.append(Written(name, migration))
+        before = after
     return Change(tuple(written), walk.table)
-
-
-def _written(migration: Migration, name: str) -> Written:
-    text = files.write(migration)
-    file = ChainFile(files.file_name(migration, name), migration, sha256_bytes(text.encode()))
-    return Written(file, text)
 
 
 def _refused(chain: Chain, hints: tuple[Untrue, ...], reasons: tuple[str, ...]) -> Refused:

@@ -6,13 +6,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from compiler.canonical import sha256_bytes
 from compiler.dataset import Dataset
-from compiler.migrate import files as migration_files
 from compiler.migrate import history, renames, table_json
 from compiler.migrate.approve import ApproveError, approved, with_approvals
 from compiler.migrate.chain import (
@@ -23,12 +21,14 @@ from compiler.migrate.chain import (
     version_folder,
     whole_history,
 )
-from compiler.migrate.evolution import Evolution, evolution
 from compiler.migrate.history import HistoryEntry
-from compiler.migrate.model import Approval, Chain, ChainFile, Migration
+from compiler.migrate.model import Approval, Chain, Migration
 from compiler.migrate.planner import Change, Create, Nothing, Plan, Refused, Written, plan
 from compiler.migrate.steps.register import Registration
 from compiler.table import Table, table_of
+
+if TYPE_CHECKING:
+    from compiler.migrate.evolution import Evolution
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,16 @@ class NewFile:
 
 
 @dataclass(frozen=True)
+class PlannedFile:
+    """A file that planning came to, and what makes its text."""
+
+    path: Path
+    text: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class Proposal:
-    """What planning a dataset came to; `files` in the order in which they are written, none where all is there.
+    """What planning a dataset came to; `planned` in the order in which files are written, none where all is there.
 
     `evolution` says what becomes of the records; None where the record schema is the first or unchanged.
     """
@@ -49,8 +57,18 @@ class Proposal:
     dataset: str
     version: int
     plan: Plan
-    files: tuple[NewFile, ...]
+    planned: tuple[PlannedFile, ...]
     evolution: Evolution | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where something is to be written."""
+        return tuple(one.path for one in self.planned)
+
+    @cached_property
+    def files(self) -> tuple[NewFile, ...]:
+        """What is to be written. Who only judges the plan does not ask for it, and is spared the making."""
+        return tuple(NewFile(one.path, one.text()) for one in self.planned)
 
 
 def propose(dataset: Dataset, folder: Path, given: Iterable[Approval] = ()) -> Proposal:
@@ -67,13 +85,21 @@ def propose(dataset: Dataset, folder: Path, given: Iterable[Approval] = ()) -> P
         planned = Change(
             _rewritten(planned.files, partial(with_approvals, given=tuple(given))), planned.table
         )
-    evolved = evolution(dataset, entries, folder)
+    evolved = _evolution(entries, dataset, folder)
     if evolved and evolved.refused:
         planned = _refused(planned, evolved)
     files = _files(planned, chain, table, dataset, folder)
     if not isinstance(planned, Refused):
         files = (*_history(entries, dataset, folder), *files)
     return Proposal(dataset.name, dataset.version, planned, files, evolved)
+
+
+def _evolution(entries: tuple[HistoryEntry, ...], dataset: Dataset, folder: Path) -> Evolution | None:
+    if history.undisputed(entries, dataset):
+        return None
+    from compiler.migrate.evolution import evolution  # most records are unchanged
+
+    return evolution(dataset, entries, folder)
 
 
 def _refused(planned: Plan, evolved: Evolution) -> Refused:
@@ -95,13 +121,9 @@ def _rewritten(files: Iterable[Written], change: Callable[[Migration], Migration
     """The new files with other headers, each naming the one before it by its hash."""
     done: list[Written] = []
     for one in files:
-        previous = done[-1].file.sha256 if done else one.file.migration.previous
-        migration = replace(change(one.file.migration), previous=previous)
-        if migration == one.file.migration:
-            done.append(one)
-            continue
-        text = migration_files.write(migration)
-        done.append(Written(ChainFile(one.file.name, migration, sha256_bytes(text.encode())), text))
+        previous = done[-1].file.sha256 if done else one.migration.previous
+        migration = replace(change(one.migration), previous=previous)
+        done.append(one if migration == one.migration else Written(one.name, migration))
     return tuple(done)
 
 
@@ -137,7 +159,7 @@ def approve(
 
 def _files(
     planned: Plan, chain: Chain | None, table: Table, dataset: Dataset, folder: Path
-) -> tuple[NewFile, ...]:
+) -> tuple[PlannedFile, ...]:
     match planned:
         case Refused():
             return ()
@@ -151,27 +173,38 @@ def _files(
             assert_never(planned)
 
 
-def _chain(dataset: Dataset, folder: Path, written: tuple[Written, ...], table: Table) -> tuple[NewFile, ...]:
+def _chain(
+    dataset: Dataset, folder: Path, written: tuple[Written, ...], table: Table
+) -> tuple[PlannedFile, ...]:
     place = version_folder(folder, dataset.version)
-    file = written[-1].file
     return (
-        *(NewFile(place / one.file.name, one.text) for one in written),
-        NewFile(place / TABLE, table_json.dumps(table)),
-        NewFile(place / LOCK, lock_line(file.name, file.sha256)),
+        *(PlannedFile(place / one.name, partial(_text, one)) for one in written),
+        PlannedFile(place / TABLE, partial(table_json.dumps, table)),
+        PlannedFile(place / LOCK, partial(_lock, written[-1])),
     )
 
 
-def _left_to_others(chain: Chain | None, table: Table, dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+def _text(written: Written) -> str:
+    return written.text
+
+
+def _lock(last: Written) -> str:
+    return lock_line(last.file.name, last.file.sha256)
+
+
+def _left_to_others(
+    chain: Chain | None, table: Table, dataset: Dataset, folder: Path
+) -> tuple[PlannedFile, ...]:
     """table.json with what others manage now; it is no part of the shape, so no migration comes of it."""
     if chain is None or chain.table.unmanaged == table.unmanaged:
         return ()
-    text = table_json.dumps(replace(chain.table, unmanaged=table.unmanaged))
-    return (NewFile(version_folder(folder, dataset.version) / TABLE, text),)
+    text = partial(table_json.dumps, replace(chain.table, unmanaged=table.unmanaged))
+    return (PlannedFile(version_folder(folder, dataset.version) / TABLE, text),)
 
 
-def _history(entries: tuple[HistoryEntry, ...], dataset: Dataset, folder: Path) -> tuple[NewFile, ...]:
+def _history(entries: tuple[HistoryEntry, ...], dataset: Dataset, folder: Path) -> tuple[PlannedFile, ...]:
     new = history.appended(entries, dataset)
-    return () if new == entries else (NewFile(folder / history.FILE, history.dumps(new)),)
+    return () if new == entries else (PlannedFile(folder / history.FILE, partial(history.dumps, new)),)
 
 
 def _write(file: NewFile) -> None:

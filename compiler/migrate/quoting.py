@@ -25,6 +25,7 @@ def columns(names: tuple[str, ...]) -> str:
     return ", ".join(identifier(name) for name in names)
 
 
+@lru_cache(maxsize=4096)  # a comment stands on the table and on the view, and datasets share words
 def literal(text: str) -> str:
     """A quoted string constant on one line."""
     from psycopg import sql

@@ -93,8 +93,7 @@ def add_check(table: Table, check: TableCheck) -> str:
 
 def violations(table: Table, check: TableCheck) -> str:
     """A query of the keys of rows that break a CHECK; null does not."""
-    types = {column.name: column.type for column in table.columns}
-    text = condition(types.get(check.column, Text()), check.column, check.rule)
+    text = _condition(table, check)
     return f"SELECT {columns(table.key)} FROM {relation(table)} WHERE ({text}) IS FALSE"  # noqa: S608 - of quoted names and literals
 
 
@@ -204,10 +203,13 @@ def _column(column: TableColumn) -> str:
 
 
 def _check(table: Table, check: TableCheck) -> str:
+    return f"CONSTRAINT {identifier(check.name)} CHECK ({_condition(table, check)})"
+
+
+def _condition(table: Table, check: TableCheck) -> str:
     # A user's expression names no column of its own, so its type is never asked for.
-    types = {column.name: column.type for column in table.columns}
-    text = condition(types.get(check.column, Text()), check.column, check.rule)
-    return f"CONSTRAINT {identifier(check.name)} CHECK ({text})"
+    type_ = next((column.type for column in table.columns if column.name == check.column), Text())
+    return condition(type_, check.column, check.rule)
 
 
 def _one_of(type_: ColumnType, name: str, values: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ def require_approvals(chain: Chain, files: Iterable[ChainFile]) -> None:
             raise ApprovalError(
                 f"{chain.dataset} {member.name}, step {number} ({step.title}) may do harm ({step.hazard}), and nobody "
                 "has approved it.",
-                f"Nothing was changed. After review: `{approving(chain.dataset, member, number)}`.",
+                f"Nothing was changed. After review: `{approving(chain.dataset, member.migration, number)}`.",
             )
 
 

@@ -69,7 +69,7 @@ def _approvals(name: str, data: bytes) -> Iterator[tuple[str, Approval]]:
 
 def _void(given: Iterable[tuple[str, Approval]], proposal: Proposal) -> Iterator[str]:
     written = proposal.plan.files if isinstance(proposal.plan, Change) else ()
-    steps = [step for one in written for step in one.file.migration.steps]
+    steps = [step for one in written for step in one.migration.steps]
     return (place for place, approval in given if not any(approval.fits(step) for step in steps))
 
 

@@ -82,10 +82,10 @@ def test_a_hostile_table_plans_to_a_file_that_reads_back(table):
     planned = plan(None, table, Registration("t", 1, UUID(int=1), "o'wn\"er\n-- step 9: x"))
     assert isinstance(planned, Create)
     (written,) = planned.files
-    assert files.read(written.text) == written.file.migration
+    assert files.read(written.text) == written.migration
     header, _, body = written.text.partition("\n-- step 1: ")
     assert header.count("\n") == 2
-    assert body.count("\n-- step ") == len(written.file.migration.steps) - 1
+    assert body.count("\n-- step ") == len(written.migration.steps) - 1
     assert written.text.replace("\n", "").isprintable()
 
 

@@ -34,7 +34,7 @@ def no_migration_loses_data_unapproved(compiled: Compiled) -> Iterator[Violation
                     message = (
                         f"loses data in step {number} of {file.name} ({step.title}), which nobody approved."
                     )
-                    fix = f"After review: `{approving(name, file, number)}`."
+                    fix = f"After review: `{approving(name, file.migration, number)}`."
                     yield Violation("unapproved-loss", table.key, message, fix)
 
 
