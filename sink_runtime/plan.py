@@ -15,19 +15,27 @@ from typing import Any, ClassVar
 FORMAT = 1
 READABLE_FORMATS = (FORMAT,)  # a sink reads this format and the one before it
 
-# Positions of the write statement's parameters ($1, $2, ...). All arrays are parallel: one element a record.
+# The write statement's first parameters ($1, $2, ...); the arrays that a plan names follow them.
 PARAMETERS = (
-    "records",  # text: a JSON array of the admitted records, exact numbers, cast to jsonb
-    "message_ids",  # uuid[]: each record's identity, first half (the envelope's id, else MessageId)
-    "positions",  # int4[]: each record's identity, second half (position in the envelope, from 0)
-    "sent_ats",  # timestamptz[]: SentTimestamp of the record's message
-    "senders",  # text[]: SenderId of the record's message
+    "records",  # text: a JSON array of the admitted records, oldest sent first, exact numbers, cast to jsonb
+    "record_count",  # int4
+    "first_sent_at",  # timestamptz: SentTimestamp of the first record's message
+    "last_sent_at",  # timestamptz: of the last one's
     "commit_id",  # uuid: made by the sink, also the update event's id
     "plan_sha256",  # text
     "messages",  # int4: messages in the batch
     "rejected",  # int4: records of those messages that were not admitted
     "message_digest",  # text: sha256 over the sorted SQS message ids of the batch
     "sender_counts",  # jsonb: {sender: records}
+)
+
+# One element a record, in the order of the records. Postgres takes longer to read them than to sort the rows, so a
+# statement has those only that it needs.
+ARRAYS = (
+    "message_ids",  # uuid[]: each record's identity, first half (the envelope's id, else MessageId)
+    "positions",  # int4[]: each record's identity, second half (position in the envelope, from 0)
+    "sent_ats",  # timestamptz[]: SentTimestamp of the record's message
+    "senders",  # text[]: SenderId of the record's message
 )
 
 # Columns of the one row that the write statement returns. `sequence` and `committed_at` are null where nothing changed.
@@ -59,6 +67,7 @@ class SinkPlan:
     `effective` decides admission (JSON Schema 2020-12, formats asserted); beside it stand the decoder's rules: no
     U+0000 in any string or key, no lone surrogate, nesting of at most `max_depth`, exact numbers, and no number of a
     `double precision` column that would be flushed to zero.
+    `arrays` are those of ARRAYS that the statement takes, in the order of its parameters.
     `schemas` are the record schema hashes that this version knows. `constraints` are the names of the table's CHECKs and
     key, so that a refusal can be laid at the record's door or not. `key` is the conflict target. `contract` is the number
     of the last contract migration that the plan was compiled after, 0 for none: it needs nothing that those remove.
@@ -83,6 +92,7 @@ class SinkPlan:
     constraints: tuple[str, ...]
     on_conflict: str  # "ignore", "update" or "update_if_newer"
     statement: str
+    arrays: tuple[str, ...]
     batch_records: int
     linger_ms: int
     max_receive_count: int
@@ -126,7 +136,7 @@ def read(data: bytes) -> SinkPlan:
         )
     try:
         document["columns"] = tuple(PlanColumn(**column) for column in document["columns"])
-        for name in ("schemas", "key", "constraints"):
+        for name in ("schemas", "key", "constraints", "arrays"):
             document[name] = tuple(document[name])
         return SinkPlan(**document)
     except (KeyError, TypeError) as error:

@@ -1,6 +1,6 @@
 """Dataset -> SinkPlan: what the generic sink applies, with the one statement that writes a batch.
 
-The statement's parameters and result are fixed in `sink_runtime.plan` (PARAMETERS, RESULT); `write_statement` explains
+The statement's parameters and result are fixed in `sink_runtime.plan` (PARAMETERS, ARRAYS, RESULT); `write_statement` explains
 how it keeps the contract. All SQL text goes through psycopg.sql.
 """
 
@@ -22,6 +22,7 @@ from compiler.dataset import (
     Update,
     UpdateIfNewer,
 )
+from compiler.emit.sink_records import arrays
 from compiler.emit.sink_statement import write_statement
 from compiler.table import Table, TableColumn, identity_columns, table_of, type_name
 from sink_runtime.plan import FORMAT, PlanColumn, SinkPlan
@@ -53,6 +54,7 @@ def sink_plan(dataset: Dataset, schemas: tuple[str, ...], contract: int = 0) -> 
         constraints=_constraints(table),
         on_conflict=_conflict_name(dataset.on_conflict),
         statement=write_statement(dataset),
+        arrays=arrays(dataset),
         batch_records=dataset.sink.batch_records,
         linger_ms=dataset.sink.linger_ms,
         max_receive_count=dataset.buffer.max_receive_count,

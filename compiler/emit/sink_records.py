@@ -5,7 +5,7 @@ Also the small pieces that this text and the statement around it are made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import LiteralString, assert_never
 
 from psycopg import sql
@@ -24,7 +24,8 @@ from compiler.dataset import (
     Property,
 )
 from compiler.literals import constant_text
-from compiler.table import type_name
+from compiler.table import identity_columns, type_name
+from sink_runtime.plan import ARRAYS, PARAMETERS
 
 IDENTITY = (names.SENT_AT_COLUMN, names.MESSAGE_ID_COLUMN, names.POSITION_COLUMN)
 ORDINAL = names.RESERVED_COLUMN_PREFIX + "ordinal"
@@ -36,38 +37,49 @@ _NAME_BYTES = 63
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
+# Each array of the statement: the elements' type, the column that a row has it as, and the platform's column of it.
+_ARRAYS: Mapping[str, tuple[str, str, Platform | None]] = {
+    "message_ids": ("uuid", names.MESSAGE_ID_COLUMN, Platform.MESSAGE_ID),
+    "positions": ("int4", names.POSITION_COLUMN, None),
+    "sent_ats": ("timestamptz", names.SENT_AT_COLUMN, Platform.SENT_AT),
+    "senders": ("text", _SENDER, Platform.SENDER),
+}
+
+
+def arrays(dataset: Dataset) -> tuple[str, ...]:
+    """Those of `sink_runtime.plan.ARRAYS` that the dataset's rows, or their order, are made of."""
+    platform = {column.source for column in dataset.columns}
+    identity = {column.name for column in identity_columns(dataset.key, dataset.on_conflict)}
+    return tuple(name for name in ARRAYS if _ARRAYS[name][1] in identity or _ARRAYS[name][2] in platform)
+
+
+def parameter(name: str, type_: LiteralString) -> sql.Composed:
+    """One of `sink_runtime.plan.PARAMETERS`, by its number and with its type, so that Postgres knows it."""
+    return sql.SQL("${}::" + type_).format(sql.Literal(PARAMETERS.index(name) + 1))
+
+
 def arriving(dataset: Dataset) -> sql.Composed:
-    """One row a record: the table's columns (casts and defaults done), then the identity and the ordinal."""
-    read = _read_by_name(dataset)
-    functions = [
-        sql.SQL("jsonb_to_recordset($1::jsonb) AS ({})").format(
-            commas(
-                sql.SQL("{} {}").format(sql.Identifier(prop), _read_type(column.type))
-                for prop, column in read
-            )
-        ),
-        sql.SQL("jsonb_array_elements($1::jsonb)"),
-        sql.SQL("unnest($2::uuid[])"),
-        sql.SQL("unnest($3::int4[])"),
-        sql.SQL("unnest($4::timestamptz[])"),
-        sql.SQL("unnest($5::text[])"),
+    """One row a record: the table's columns (casts and defaults done), then what the arrays hold, and the ordinal."""
+    read, records, parallel = _read_by_name(dataset), parameter("records", "jsonb"), arrays(dataset)
+    functions, aliases = [], [column.name for _, column in read]
+    if read:
+        fields = commas(
+            sql.SQL("{} {}").format(sql.Identifier(name), _read_type(column.type)) for name, column in read
+        )
+        functions.append(sql.SQL("jsonb_to_recordset({}) AS ({})").format(records, fields))
+    if _wants_raw(dataset):
+        functions.append(sql.SQL("jsonb_array_elements({})").format(records))
+        aliases.append(_RAW)
+    for number, name in enumerate(parallel, start=len(PARAMETERS) + 1):
+        functions.append(sql.SQL("unnest(${}::{}[])").format(sql.Literal(number), sql.SQL(_ARRAYS[name][0])))
+        aliases.append(_ARRAYS[name][1])
+    values: list[sql.Composable] = [
+        sql.SQL("{} AS {}").format(_value(column), sql.Identifier(column.name)) for column in dataset.columns
     ]
-    aliases = [column.name for _, column in read]
-    aliases += [_RAW, names.MESSAGE_ID_COLUMN, names.POSITION_COLUMN, names.SENT_AT_COLUMN, _SENDER, ORDINAL]
-    if not _wants_raw(dataset):
-        del functions[1], aliases[len(read)]
-    if not read:
-        del functions[0]
+    values += [sql.Identifier("r", _ARRAYS[name][1]) for name in parallel if name != "senders"]
+    values.append(sql.Identifier("r", ORDINAL))
     return sql.SQL("SELECT {}\nFROM ROWS FROM ({}) WITH ORDINALITY AS r ({})").format(
-        commas(
-            [
-                sql.SQL("{} AS {}").format(_value(column), sql.Identifier(column.name))
-                for column in dataset.columns
-            ]
-            + [sql.Identifier("r", name) for name in (*IDENTITY, ORDINAL)]
-        ),
-        commas(functions, "\n  "),
-        identifiers(aliases),
+        commas(values), commas(functions, "\n  "), identifiers([*aliases, ORDINAL])
     )
 
 

@@ -1,10 +1,10 @@
 """The one statement that writes a batch: data, counts, sequence and output commit, whatever the batch's size.
 
-Its parameters and result are `sink_runtime.plan.PARAMETERS` and `RESULT`. From the inside out:
+Its parameters are `sink_runtime.plan.PARAMETERS` and the plan's `arrays`, its result is `RESULT`. From the inside out:
 
 * `arriving` (in sink_records) reads the records with jsonb_to_recordset beside their identities, casts them and fills in defaults;
-* `_chosen` keeps one record of each key, in the order of the conflict mode, sorted by key: two sinks that write rows
-  in the same order cannot deadlock, and a statement may touch a row once only;
+* `_chosen` sorts them by key: two sinks that write rows in the same order cannot deadlock. A statement may update a row
+  once only, so where rows update it keeps one record of each key;
 * `_written` inserts them and says of each row whether it was inserted or changed;
 * `_head` takes the sequence as the last write before the commit row, and only where something changed.
 
@@ -18,8 +18,8 @@ from typing import assert_never
 
 from psycopg import sql
 
-from compiler.dataset import Dataset, Ignore, OnConflict, Platform, Property, Update, UpdateIfNewer
-from compiler.emit.sink_records import IDENTITY, ORDINAL, arriving, commas, identifiers
+from compiler.dataset import Dataset, Ignore, Platform, Property, Update, UpdateIfNewer
+from compiler.emit.sink_records import IDENTITY, ORDINAL, arriving, commas, identifiers, parameter
 from compiler.table import identity_columns, key_columns, table_of
 
 
@@ -30,45 +30,44 @@ def write_statement(dataset: Dataset) -> str:
             "WITH written AS (\n{written}\n), counts AS (\n"
             "SELECT count(*) FILTER (WHERE inserted)::int4 AS inserted,\n"
             "  count(*) FILTER (WHERE changed)::int4 AS updated,\n"
-            "  cardinality($2::uuid[]) - count(*) FILTER (WHERE inserted OR changed)::int4 AS unchanged\n"
+            "  {records} - count(*) FILTER (WHERE inserted OR changed)::int4 AS unchanged\n"
             "FROM written\n), head AS (\n{head}\n), committed AS (\n{committed}\n)\n"
             "SELECT committed.sequence, committed.committed_at, counts.inserted, counts.updated, counts.unchanged\n"
             "FROM counts LEFT JOIN committed ON true"
         )
-        .format(written=_written(dataset), head=_head(dataset), committed=_committed(dataset))
+        .format(
+            written=_written(dataset),
+            records=parameter("record_count", "int4"),
+            head=_head(dataset),
+            committed=_committed(dataset),
+        )
         .as_string(None)
     )
 
 
-# --- one record a key, in key order ------------------------------------------------------------------------------------
+# --- in key order ------------------------------------------------------------------------------------------------------
 
 
 def _chosen(dataset: Dataset) -> sql.Composed:
-    key = key_columns(dataset.key)
-    target = _target(dataset)
-    return sql.SQL(
-        "SELECT {target}\nFROM (\nSELECT DISTINCT ON ({key}) * FROM (\n{arriving}\n) AS arriving\n"
-        "ORDER BY {key}, {order}, {ordinal}\n) AS chosen\nORDER BY {key}"
-    ).format(
-        target=identifiers(target),
-        key=identifiers(key),
-        arriving=arriving(dataset),
-        order=_precedence(dataset.on_conflict),
-        ordinal=sql.Identifier(ORDINAL),
-    )
-
-
-def _precedence(on_conflict: OnConflict) -> sql.Composed:
-    """Which of a batch's records with one key is written: the oldest delivery, or the newest."""
-    match on_conflict:
-        case Ignore():
-            return identifiers(IDENTITY)
-        case Update() | UpdateIfNewer():
-            return commas(
-                sql.SQL("{} DESC").format(sql.Identifier(column)) for column in newness(on_conflict)
-            )
+    parts = {
+        "target": identifiers(_target(dataset)),
+        "key": identifiers(key_columns(dataset.key)),
+        "arriving": arriving(dataset),
+        "ordinal": sql.Identifier(ORDINAL),
+    }
+    match dataset.on_conflict:
+        case Ignore():  # of records with one key the first is written, which is the oldest
+            return sql.SQL(
+                "SELECT {target}\nFROM (\n{arriving}\n) AS arriving\nORDER BY {key}, {ordinal}"
+            ).format(**parts)
+        case Update() | UpdateIfNewer() as mode:
+            newest = commas(sql.SQL("{} DESC").format(sql.Identifier(column)) for column in newness(mode))
+            return sql.SQL(
+                "SELECT {target}\nFROM (\nSELECT DISTINCT ON ({key}) * FROM (\n{arriving}\n) AS arriving\n"
+                "ORDER BY {key}, {newest}, {ordinal}\n) AS chosen\nORDER BY {key}"
+            ).format(newest=newest, **parts)
         case _:
-            assert_never(on_conflict)
+            assert_never(dataset.on_conflict)
 
 
 def newness(on_conflict: Update | UpdateIfNewer) -> tuple[str, ...]:
@@ -190,8 +189,19 @@ def _committed(dataset: Dataset) -> sql.Composed:
     return sql.SQL(
         "INSERT INTO sluice.output_commits (commit_id, dataset, version, sequence, plan_sha256, messages, records,\n"
         "  inserted, updated, unchanged, rejected, message_digest, first_sent_at, last_sent_at, senders)\n"
-        "SELECT $6::uuid, {}, {}, head.sequence, $7::text, $8::int4, cardinality($2::uuid[]),\n"
-        "  counts.inserted, counts.updated, counts.unchanged, $9::int4, $10::text, span.first, span.last, $11::jsonb\n"
-        "FROM head, counts, (SELECT min(at) AS first, max(at) AS last FROM unnest($4::timestamptz[]) AS at) AS span\n"
-        "RETURNING sequence, committed_at"
-    ).format(sql.Literal(dataset.name), sql.Literal(dataset.version))
+        "SELECT {commit_id}, {dataset}, {version}, head.sequence, {plan_sha256}, {messages}, {records},\n"
+        "  counts.inserted, counts.updated, counts.unchanged, {rejected}, {digest}, {first}, {last}, {senders}\n"
+        "FROM head, counts\nRETURNING sequence, committed_at"
+    ).format(
+        dataset=sql.Literal(dataset.name),
+        version=sql.Literal(dataset.version),
+        commit_id=parameter("commit_id", "uuid"),
+        plan_sha256=parameter("plan_sha256", "text"),
+        messages=parameter("messages", "int4"),
+        records=parameter("record_count", "int4"),
+        rejected=parameter("rejected", "int4"),
+        digest=parameter("message_digest", "text"),
+        first=parameter("first_sent_at", "timestamptz"),
+        last=parameter("last_sent_at", "timestamptz"),
+        senders=parameter("sender_counts", "jsonb"),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from sink_runtime.records.delivery import Delivery
@@ -32,6 +33,9 @@ class Part(NamedTuple):
         )
 
 
+_SENT = attrgetter("sent_text")  # of one form, so that texts are in the order of their instants
+
+
 class Batch(NamedTuple):
     """What is written together. `rejected` counts the records of these messages that were not admitted."""
 
@@ -41,9 +45,10 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, deliveries: Sequence[Delivery]) -> Batch:
-        """All admitted records of the deliveries."""
-        parts = tuple([Part(one, 0, len(one.indexes), one.payload) for one in deliveries if one.indexes])
-        messages = tuple([one.message for one in deliveries])
+        """All admitted records of the deliveries, oldest sent first: of those with one key some statements write the first."""
+        ordered = sorted(deliveries, key=_SENT)
+        parts = tuple([Part(one, 0, len(one.indexes), one.payload) for one in ordered if one.indexes])
+        messages = tuple([one.message for one in ordered])
         return cls(messages, parts, sum([len(one.refused) for one in deliveries]))
 
     @property

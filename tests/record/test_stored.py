@@ -100,6 +100,14 @@ def _create(database: psycopg.Connection[Any], dataset: Dataset) -> None:
             database.execute(statement)  # type: ignore[arg-type]
 
 
+_ARRAYS = {
+    "message_ids": ["11111111-1111-4111-8111-111111111111"],
+    "positions": [0],
+    "sent_ats": ["2026-01-01T00:00:00Z"],
+    "senders": ["sender"],
+}
+
+
 def _write_and_read(
     database: psycopg.Connection[Any], dataset: Dataset, record: dict[str, Any]
 ) -> dict[str, Any]:
@@ -109,16 +117,16 @@ def _write_and_read(
             plan.statement.encode(),
             [
                 f"[{json_text(record)}]",
-                ["11111111-1111-4111-8111-111111111111"],
-                [0],
-                ["2026-01-01T00:00:00Z"],
-                ["sender"],
+                1,
+                "2026-01-01T00:00:00Z",
+                "2026-01-01T00:00:00Z",
                 "22222222-2222-4222-8222-222222222222",
                 "sha256:" + "0" * 64,
                 1,
                 0,
                 "0" * 64,
                 '{"sender": 1}',
+                *[_ARRAYS[name] for name in plan.arrays],
             ],
         )
     query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(plan.relation_schema, plan.relation))

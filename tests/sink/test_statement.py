@@ -56,6 +56,31 @@ def test_ignore_takes_the_oldest_of_a_batch(connected: Connected) -> None:
     assert store.rows("severity") == [("info",)]
 
 
+def test_the_oldest_of_a_batch_is_that_of_the_first_send_whatever_came_first(connected: Connected) -> None:
+    store, connection = connected(datasets.alert_events())
+    for_one_key = [Message((alert("k", value=sent),), sent=sent) for sent in (900, 90, 1_000, 91)]
+    store.write(connection, *for_one_key)
+    assert store.rows("value") == [(Decimal("90.0000"),)]
+    assert store.commits("first_sent_at, last_sent_at") == [
+        (START + timedelta(milliseconds=90), START + timedelta(milliseconds=1_000))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "arrays"),
+    [
+        (datasets.alert_events, ("senders",)),
+        (datasets.monitoring_events, ("message_ids", "positions")),
+        (datasets.accounts, ("message_ids", "positions", "sent_ats")),
+    ],
+    ids=["natural key, ignore", "message key", "update"],
+)
+def test_only_what_the_rows_are_made_of_is_sent_beside_the_records(
+    make: Any, arrays: tuple[str, ...]
+) -> None:
+    assert sink_plan(make(), ()).arrays == arrays
+
+
 def test_a_batch_that_changes_nothing_leaves_no_trace(connected: Connected) -> None:
     store, connection = connected(datasets.alert_events())
     message = Message((alert("a"), alert("b")))
@@ -286,8 +311,9 @@ def test_the_statement_has_the_plan_s_parameters_and_result(connected: Connected
     types = connection.execute(
         "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'it'"
     ).fetchone()
-    assert len(types[0]) == len(PARAMETERS)
-    cursor = connection.execute("EXECUTE it ('[]', '{}', '{}', '{}', '{}', NULL, '', 0, 0, '', '{}')")
+    assert len(types[0]) == len(PARAMETERS) + len(store.plan.arrays)
+    arrays = ", '{}'" * len(store.plan.arrays)
+    cursor = connection.execute(f"EXECUTE it ('[]', 0, NULL, NULL, NULL, '', 0, 0, '', '{{}}'{arrays})")
     assert tuple(column.name for column in cursor.description) == RESULT
     assert cursor.fetchall() == [(None, None, 0, 0, 0)]
 
@@ -296,8 +322,9 @@ def test_the_statement_has_the_plan_s_parameters_and_result(connected: Connected
 def test_rows_are_sorted_once_and_found_by_the_key(connected: Connected, make: Any) -> None:
     store, connection = connected(make())
     connection.execute(f"PREPARE it AS {store.plan.statement}")
+    arrays = ", '{}'" * len(store.plan.arrays)
     lines = connection.execute(
-        "EXPLAIN EXECUTE it ('[]', '{}', '{}', '{}', '{}', NULL, '', 0, 0, '', '{}')"
+        f"EXPLAIN EXECUTE it ('[]', 0, NULL, NULL, NULL, '', 0, 0, '', '{{}}'{arrays})"
     ).fetchall()
     plan = "\n".join(line for (line,) in lines)
     assert plan.count("Sort  (") == 1, plan

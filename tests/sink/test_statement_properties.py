@@ -135,7 +135,7 @@ def test_an_unordered_write_would_deadlock(make_store: MakeStore) -> None:
     store = make_store(datasets.alert_events())
     ordered = store.plan.statement
     unordered = ordered.replace(
-        'ORDER BY "org_id", "dedupe_key"\nON CONFLICT', "ORDER BY random()\nON CONFLICT"
+        'ORDER BY "org_id", "dedupe_key", "sluice_ordinal"\nON CONFLICT', "ORDER BY random()\nON CONFLICT"
     )
     assert unordered != ordered
     plan = replace(store.plan, statement=unordered)
