@@ -34,8 +34,9 @@ def contradictions(members: Iterable[Member]) -> Iterator[Finding]:
 
 
 def _contradictions(facts: Facts) -> Iterator[str]:
-    for kind, least, most, equal in _PAIRS:
-        if not facts.value_kind or facts.value_kind & ~kind:
+    kind = facts.value_kind
+    for limited, least, most, equal in _PAIRS if kind else ():
+        if kind & ~limited:
             continue  # no limit of numbers speaks of a text
         low, high = max(facts.values(least), default=None), min(facts.values(most), default=None)
         if low is not None and high is not None and (low > high or (low == high and not equal)):
