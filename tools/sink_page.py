@@ -70,9 +70,11 @@ def _numbers() -> dict[str, str]:
     mebibyte = 1024 * 1024
     return {
         "stuck": f"{health.STUCK_SECONDS:.0f}",
+        "first": str(receiver.FIRST),
         "receives": str(receiver.RECEIVES),
         "writers": str(batchwriter.WRITERS),
         "deletes": str(deleter.CALLS),
+        "ordinary": str(custody.ORDINARY_BYTES // mebibyte),
         "budget": str(custody.BUDGET_BYTES // mebibyte),
         "batch": str(intake.BATCH_BYTES // mebibyte),
         "hold": str(putoff.HOLD_SECONDS // 60),

@@ -1,6 +1,7 @@
 """The messages in hand: counted against a budget from before they are received, kept invisible until they are done with.
 
-Memory is bounded, since a receive must reserve the most that it may bring. What is held stays invisible, since a
+Memory is bounded, since a receive must reserve what it brings: what is ordinary before it starts, and the most that there
+can be before it takes more. What is held stays invisible, since a
 heartbeat extends it at a third of the visibility timeout. A message that is released is never extended again: not after
 its delete, and not over the longer timeout by which it was put off.
 """
@@ -14,13 +15,26 @@ from collections.abc import Iterable, Sequence
 from sink_runtime.sqs.queue import BATCH_ENTRIES, Received
 
 BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
+ORDINARY_BYTES = 1024 * 1024  # of one answer; most have far less, and one with more waits until the most fits
 # Beyond this, receiving more would only make it wait here: several batches' worth is enough.
-AHEAD_BYTES = 8 * 1024 * 1024
+AHEAD_BYTES = 6 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
 # Of visibility timeout, so that what is in hand can be deleted within it where each call takes half a second, and
 # extended within a third of it, one call after another, where each takes 50 ms.
 AHEAD_MESSAGES_A_SECOND = 60
 _AGAIN = 3 / 4  # of either, below which receiving begins again: in runs, not a receive at a time
+
+
+class Room:
+    """What one receive may bring: `bytes`, and whatever it is once it was widened. `reserved` is Custody's."""
+
+    def __init__(self, custody: Custody, reserved: int) -> None:
+        self.bytes = self.reserved = reserved
+        self._custody = custody
+
+    def widen(self) -> bool:
+        """Make room for the largest answer; False where there is none yet."""
+        return self._custody.widen(self)
 
 
 class Custody:
@@ -34,24 +48,41 @@ class Custody:
         self._has_changed = threading.Condition(self._lock)  # there may be room for a receive
         self._is_extended = threading.Condition(self._lock)
         self._reserved = 0
+        self._is_ending = False
         self._bytes = 0
         self._is_far_ahead = False
         self._held: dict[str, _Held] = {}
         self._extending: set[str] = set()
 
-    def reserve(self, seconds: float) -> bool:
-        """Wait up to `seconds` for room for one more receive; whether there is. `hold` must follow."""
+    def reserve(self, seconds: float) -> Room | None:
+        """Wait up to `seconds` for room for one more receive; None where there is none. `hold` must follow."""
         with self._lock:
             if not self._has_changed.wait_for(self._has_room, seconds):
+                return None
+            room = Room(self, min(ORDINARY_BYTES, self.receive_bytes))
+            self._reserved += room.reserved
+            return room
+
+    def widen(self, room: Room) -> bool:
+        """Reserve the most that a receive may bring; False where it does not fit yet. At the end everything fits."""
+        with self._lock:
+            more = self.receive_bytes - room.reserved
+            if self._bytes + self._reserved + more > BUDGET_BYTES and not self._is_ending:
                 return False
-            self._reserved += self.receive_bytes
+            self._reserved += more
+            room.reserved += more
             return True
 
-    def hold(self, messages: Sequence[Received]) -> None:
+    def end(self) -> None:
+        """Let through what is still being received: it is to be given back, and nobody makes room any more."""
+        with self._lock:
+            self._is_ending = True
+
+    def hold(self, messages: Sequence[Received], room: Room) -> None:
         """Take what was received, if anything, into custody, in place of what was reserved for it."""
         due = time.monotonic() + self._third
         with self._lock:
-            self._reserved -= self.receive_bytes
+            self._reserved -= room.reserved
             for message in messages:
                 if message.receipt not in self._held:  # one delivery may be told of twice
                     self._bytes += len(message.body)

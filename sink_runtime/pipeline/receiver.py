@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 from sink_runtime.faults import Fault
 from sink_runtime.patience import StoppingError
+from sink_runtime.pipeline.custody import Room
 from sink_runtime.pipeline.shared import Shared
 from sink_runtime.records.admission import Admission
 from sink_runtime.sqs.queue import Received, Receives
 
 NAME = "receiver"  # the thread's, and its hold on the gate
-RECEIVES = 6  # at a time, under load
+RECEIVES = 20  # at a time, under load: SQS takes milliseconds for each, and a turn costs the same however many answers it finds
+FIRST = 6  # after a lone message: each receive is paid for, one that finds nothing too
 SCOUT_SECONDS = 5  # long poll of the one that waits while all is quiet
 LITTLE = 3  # messages in an answer: each receive costs the same, however few it brings
 HELPER_SECONDS = 1  # of the others: an empty answer tells that all is quiet again
@@ -26,7 +28,7 @@ TURN_SECONDS = 1.0  # between two looks at whether the sink is to end
 class Receiver:
     """The one receiver of a sink."""
 
-    def __init__(self, receives: Receives, admission: Admission, shared: Shared) -> None:
+    def __init__(self, receives: Receives[Room], admission: Admission, shared: Shared) -> None:
         self._receives = receives
         self._admission = admission
         self._shared = shared
@@ -50,11 +52,13 @@ class Receiver:
         """Begin as many receives as are wanted; where none is under way, wait so long until one may. What hinders it."""
         if not self._receives.busy and not self._shared.gate.wait(seconds):
             return None
-        while self._may_start() and self._shared.custody.reserve(0 if self._receives.busy else seconds):
+        while self._may_start() and (
+            room := self._shared.custody.reserve(0 if self._receives.busy else seconds)
+        ):
             try:
-                self._receives.start(HELPER_SECONDS if self._receives.busy else SCOUT_SECONDS)
+                self._receives.start(HELPER_SECONDS if self._receives.busy else SCOUT_SECONDS, room)
             except Fault as fault:
-                self._hold(())
+                self._hold((), room)
                 return fault
         self._receives.send()
         return None
@@ -67,12 +71,12 @@ class Receiver:
         """The messages that have arrived, in custody now; and the first fault among the answers."""
         messages: list[Received] = []
         fault: Fault | None = None
-        for answer in self._receives.finished(TURN_SECONDS):
+        for room, answer in self._receives.finished(TURN_SECONDS):
             if isinstance(answer, Fault):
-                self._hold(())
+                self._hold((), room)
                 fault = fault or answer
             else:
-                self._hold(answer)
+                self._hold(answer, room)
                 self._adapt(len(answer))
                 messages += answer
         return messages, fault
@@ -81,11 +85,13 @@ class Receiver:
         self._shared.intake.put(self._admission.read_all(messages))
 
     def _adapt(self, messages: int) -> None:
-        """All at once when the first message comes; fewer again as answers hold little; one when there is nothing."""
+        """All at once when messages come, some for a single one; fewer again as answers hold little; one when there is nothing."""
         if not messages:
             self._wanted = 1
-        elif self._was_quiet or messages >= LITTLE:
+        elif messages >= LITTLE:
             self._wanted = RECEIVES
+        elif self._was_quiet:
+            self._wanted = FIRST
         else:
             self._wanted = max(1, self._wanted - 1)
         self._was_quiet = not messages
@@ -101,12 +107,12 @@ class Receiver:
 
     def _receive_alone(self) -> None:
         """One receive; none while anything else keeps the gate closed, or there is no room. Raises Fault."""
-        if not self._shared.gate.wait(0, besides=NAME) or not self._shared.custody.reserve(0):
+        if not self._shared.gate.wait(0, besides=NAME) or not (room := self._shared.custody.reserve(0)):
             return
         try:
-            self._receives.start(HELPER_SECONDS)
+            self._receives.start(HELPER_SECONDS, room)
         except Fault:
-            self._hold(())
+            self._hold((), room)
             raise
         while self._receives.busy:
             messages, fault = self._arrived()
@@ -119,12 +125,13 @@ class Receiver:
 
     def _end(self) -> None:
         """Hold what the last receives bring, so that it is given back with the rest."""
+        self._shared.custody.end()
         while self._receives.busy:
             self._arrived()
         raise StoppingError
 
-    def _hold(self, messages: Sequence[Received]) -> None:
+    def _hold(self, messages: Sequence[Received], room: Room) -> None:
         """Take what a receive brought, if anything, into custody."""
-        self._shared.custody.hold(messages)
+        self._shared.custody.hold(messages, room)
         if messages:
             self._shared.metrics.received(messages)

@@ -17,6 +17,7 @@ from sink_runtime.sqs.queue import (
     EntryFailure,
     Outgoing,
     Received,
+    RoomT,
 )
 from sink_runtime.sqs.wire import QueueFault, Wire
 
@@ -94,26 +95,26 @@ class _InLanes(Generic[Tag]):
         return self._lanes.busy
 
 
-class SqsReceives(_InLanes[None]):
+class SqsReceives(_InLanes[RoomT]):
     """Receives from one queue, several at a time; for one thread."""
 
     def __init__(self, url: str, wires: Sequence[Wire]) -> None:
         super().__init__(wires)
         self._body = lru_cache(lambda wait_seconds: orjson.dumps(_receive(url, wait_seconds)))
 
-    def start(self, wait_seconds: int) -> None:
-        """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
-        self._lanes.start(None, "ReceiveMessage", self._body(wait_seconds), wait_seconds)
+    def start(self, wait_seconds: int, room: RoomT) -> None:
+        """Begin a receive of up to ten messages into `room`. Raises Fault where there are no credentials."""
+        self._lanes.start(room, "ReceiveMessage", self._body(wait_seconds), wait_seconds, room)
 
     def send(self) -> None:
         """Have those that were started leave now, not only when `finished` is asked."""
         self._lanes.send()
 
-    def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
-        """What each receive brought that has ended; waits up to `seconds` for the first."""
+    def finished(self, seconds: float) -> list[tuple[RoomT, Sequence[Received] | QueueFault]]:
+        """What each receive brought that has ended, with its room; waits up to `seconds` for the first."""
         return [
-            answer if isinstance(answer, QueueFault) else _messages(answer)
-            for _, answer in self._lanes.finished(seconds)
+            (room, answer if isinstance(answer, QueueFault) else _messages(answer))
+            for room, answer in self._lanes.finished(seconds)
         ]
 
 

@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 
 import pycurl
 
+from sink_runtime.sqs.queue import Room
 from sink_runtime.sqs.wire import QueueFault, Wire
 
 LONGEST_SECONDS = 1.0  # between two looks of libcurl at its own timeouts
+ROOM_SECONDS = 0.05  # between two looks whether there is room for an answer that waits for it
 NO_SOCKET_SECONDS = 0.005  # while libcurl has nothing to wait for yet: a name is being looked up
 
 Tag = TypeVar("Tag")
@@ -37,10 +39,12 @@ class Lanes(Generic[Tag]):
         """How many calls are under way."""
         return len(self._busy)
 
-    def start(self, tag: Tag, action: str, body: bytes, wait_seconds: int = 0) -> None:
+    def start(
+        self, tag: Tag, action: str, body: bytes, wait_seconds: int = 0, room: Room | None = None
+    ) -> None:
         """Begin `AmazonSQS.<action>`. Raises Fault where there are no credentials."""
         wire = self._idle[-1]
-        wire.begin(action, body, wait_seconds)
+        wire.begin(action, body, wait_seconds, room)
         self._idle.pop()
         self._busy[wire.curl] = (wire, tag)
         self._multi.add_handle(wire.curl)
@@ -58,9 +62,17 @@ class Lanes(Generic[Tag]):
             left = until - time.monotonic()
             if done or left <= 0:
                 return done
-            if self._multi.select(min(left, LONGEST_SECONDS)) < 0:
+            longest = ROOM_SECONDS if self._go_on() else LONGEST_SECONDS
+            if self._multi.select(min(left, longest)) < 0:
                 time.sleep(NO_SOCKET_SECONDS)
         return []
+
+    def _go_on(self) -> bool:
+        """Have the calls that wait for room try again; whether there were any."""
+        waiting = [wire for wire, _ in self._busy.values() if wire.waits]
+        for wire in waiting:
+            wire.go_on()
+        return bool(waiting)
 
     def _done(self) -> list[tuple[Tag, dict[str, Any] | QueueFault]]:
         found: list[tuple[Tag, dict[str, Any] | QueueFault]] = []

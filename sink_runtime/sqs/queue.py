@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from sink_runtime.faults import Fault
 
@@ -88,7 +88,21 @@ class Queue(Protocol):
         """Send messages, any number of them."""
 
 
-class Receives(Protocol):
+class Room(Protocol):
+    """Memory for one answer: `bytes` of it may be taken, and all once `widen` has made room for that."""
+
+    @property
+    def bytes(self) -> int:
+        """How much may be taken without more ado."""
+
+    def widen(self) -> bool:
+        """Make room for the largest answer; False where there is none yet."""
+
+
+RoomT = TypeVar("RoomT", bound=Room)
+
+
+class Receives(Protocol[RoomT]):
     """Receives from one queue, several at a time."""
 
     @property
@@ -99,14 +113,14 @@ class Receives(Protocol):
     def busy(self) -> int:
         """How many are under way."""
 
-    def start(self, wait_seconds: int) -> None:
-        """Begin a receive of up to ten messages. Raises Fault where there are no credentials."""
+    def start(self, wait_seconds: int, room: RoomT) -> None:
+        """Begin a receive of up to ten messages into `room`. Raises Fault where there are no credentials."""
 
     def send(self) -> None:
         """Have those that were started leave now, not only when `finished` is asked."""
 
-    def finished(self, seconds: float) -> Sequence[Sequence[Received] | Fault]:
-        """What each receive brought that has ended; waits up to `seconds` for the first."""
+    def finished(self, seconds: float) -> Sequence[tuple[RoomT, Sequence[Received] | Fault]]:
+        """What each receive brought that has ended, with its room; waits up to `seconds` for the first."""
 
 
 class Deletes(Protocol):

@@ -16,6 +16,7 @@ import orjson
 import pycurl
 
 from sink_runtime.faults import Fault
+from sink_runtime.sqs.queue import Room
 from sink_runtime.sqs.signer import Credentials, RepeatSigner
 
 CONNECT_SECONDS = 5
@@ -68,8 +69,10 @@ class Wire:
         self._credentials = credentials
         self._dependency = dependency
         self._buffer = BytesIO()
+        self._room: Room | None = None
+        self.waits = False  # for room: the rest of the answer stays where it is
         self.received_bytes = 0
-        self._wait_seconds = -1
+        self._wait_seconds: int | None = None  # that the limits are for
         self._prepared: tuple[str, Credentials] | None = None
         self._signer: RepeatSigner | None = None
         self._signed: list[str] = []
@@ -84,7 +87,7 @@ class Wire:
             # Signs what has no Authorization yet.
             (pycurl.AWS_SIGV4, f"aws:amz:{region}:sqs"),
             (pycurl.CAINFO, os.fsencode(ca_file)),  # a str may only be ASCII
-            (pycurl.WRITEDATA, self._buffer),
+            (pycurl.WRITEFUNCTION, self._take),
             (pycurl.BUFFERSIZE, BUFFER_BYTES),
         ):
             self.curl.setopt(option, value)
@@ -98,13 +101,18 @@ class Wire:
             return self.end(int(error.args[0]))
         return self.end(None)
 
-    def begin(self, action: str, body: bytes, wait_seconds: int) -> None:
-        """Make `curl` ready to perform the call, by itself or among others; `end` must follow. `body` is JSON."""
+    def begin(self, action: str, body: bytes, wait_seconds: int, room: Room | None = None) -> None:
+        """Make `curl` ready to perform the call, by itself or among others; `end` must follow. `body` is JSON.
+
+        An answer that is larger than its `room`, where there is one, waits until that can be widened.
+        """
         self._prepare(action, self._credentials())
         self._give(body)
         if wait_seconds != self._wait_seconds:
-            self.curl.setopt(pycurl.TIMEOUT, wait_seconds + ANSWER_SECONDS)
+            self._limit(wait_seconds + ANSWER_SECONDS, 0)
             self._wait_seconds = wait_seconds
+        self._room = room
+        self.waits = False
         self._buffer.seek(0)
         self._buffer.truncate()
 
@@ -115,6 +123,32 @@ class Wire:
         answer = self._buffer.getvalue()
         self.received_bytes += len(answer)
         return self._read(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), answer)
+
+    def go_on(self) -> None:
+        """Try again to take what waits for room."""
+        if (
+            self._wait_seconds is not None
+        ):  # it is not the service that is late: only while it flows there is a limit
+            self._limit(0, ANSWER_SECONDS)
+            self._wait_seconds = None
+        self.waits = False
+        self.curl.pause(pycurl.PAUSE_CONT)
+
+    def _limit(self, whole: int, still: int) -> None:
+        """Seconds for a whole call, and for a transfer that stands still without waiting for room; 0 for none."""
+        self.curl.setopt(pycurl.TIMEOUT, whole)
+        self.curl.setopt(pycurl.LOW_SPEED_LIMIT, 1 if still else 0)
+        self.curl.setopt(pycurl.LOW_SPEED_TIME, still)
+
+    def _take(self, piece: bytes) -> int | None:
+        """A piece of the answer, as libcurl hands it over."""
+        if self._room and self._buffer.tell() + len(piece) > self._room.bytes:
+            if not self._room.widen():
+                self.waits = True
+                return pycurl.WRITEFUNC_PAUSE
+            self._room = None
+        self._buffer.write(piece)
+        return None
 
     def _prepare(self, action: str, credentials: Credentials) -> None:
         """What changes seldom: a connection nearly always makes the same call as before."""

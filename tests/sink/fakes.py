@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from sink_runtime.pipeline.custody import Room
 from sink_runtime.sqs.queue import BATCH_ENTRIES, EntryFailure, Outgoing, Received
 from sink_runtime.sqs.wire import QueueFault
 
@@ -66,21 +67,25 @@ class FakeReceives:
     def __init__(self, queue: FakeQueue, most: int = 1) -> None:
         self._queue = queue
         self._most = most
-        self.busy = 0
+        self._rooms: list[Room] = []
 
     @property
     def free(self) -> int:
         return self._most - self.busy
 
-    def start(self, wait_seconds: int) -> None:
-        self.busy += 1
+    @property
+    def busy(self) -> int:
+        return len(self._rooms)
+
+    def start(self, wait_seconds: int, room: Room) -> None:
+        self._rooms.append(room)
 
     def send(self) -> None:
         pass
 
-    def finished(self, seconds: float) -> list[Sequence[Received] | QueueFault]:
-        found = [_answer(lambda: self._queue.receive(0)) for _ in range(self.busy)]
-        self.busy = 0
+    def finished(self, seconds: float) -> list[tuple[Room, Sequence[Received] | QueueFault]]:
+        found = [(room, _answer(lambda: self._queue.receive(0))) for room in self._rooms]
+        self._rooms = []
         return found
 
 

@@ -16,9 +16,11 @@ from sink_runtime.pipeline.custody import (
     AHEAD_MESSAGES,
     AHEAD_MESSAGES_A_SECOND,
     BUDGET_BYTES,
+    ORDINARY_BYTES,
     Custody,
 )
 from sink_runtime.pipeline.heartbeat import Heartbeat
+from sink_runtime.pipeline.receiver import RECEIVES
 from sink_runtime.pipeline.shared import Shared
 from sink_runtime.sqs.queue import BATCH_ENTRIES, EntryFailure, Received
 from sink_runtime.sqs.wire import QueueFault
@@ -47,13 +49,15 @@ def test_forty_receives_of_ten_megabytes_stay_within_the_budget() -> None:
     peak = [0]
 
     def receive(_number: int) -> None:
-        while not held.reserve(0.01):
+        while not (room := held.reserve(0.01)):
+            pass
+        while not room.widen():
             pass
         brought = [message(size=MAX_BYTES) for _ in range(BATCH_ENTRIES)]
         with most:
             _, size, reserved = held.counts()
             peak[0] = max(peak[0], size + reserved)
-        held.hold(brought)
+        held.hold(brought, room)
         held.release(brought)
 
     with ThreadPoolExecutor(40) as pool:
@@ -64,30 +68,48 @@ def test_forty_receives_of_ten_megabytes_stay_within_the_budget() -> None:
 
 def test_as_many_receives_as_fit_run_at_a_time() -> None:
     held = Custody(MAX_BYTES, 30)
-    started = 0
-    while held.reserve(0):
-        started += 1
-    assert started == BUDGET_BYTES // held.receive_bytes
-    held.hold([])
-    assert held.reserve(0)
+    rooms = [room for _ in range(RECEIVES) if (room := held.reserve(0))]
+    assert len(rooms) == RECEIVES, "of answers of the ordinary size"
+    wide = [room.widen() for room in rooms]
+    more = held.receive_bytes - ORDINARY_BYTES
+    assert wide.count(True) == (BUDGET_BYTES - RECEIVES * ORDINARY_BYTES) // more > 0
+    assert held.reserve(0) is None
+    held.hold([], rooms[0])
+    assert rooms[-1].widen(), "in the place of one that is done"
+
+
+def test_what_waits_for_room_is_let_through_when_the_sink_ends() -> None:
+    held = Custody(MAX_BYTES, 30)
+    rooms = [room for _ in range(RECEIVES) if (room := held.reserve(0))]
+    assert not all(room.widen() for room in rooms)
+    held.end()
+    assert all(room.widen() for room in rooms)
+    for room in rooms:
+        held.hold([], room)
+    assert held.counts() == (0, 0, 0)
 
 
 def test_no_more_is_received_ahead_than_writers_will_need_soon() -> None:
     held = Custody(1000, 30)
-    assert held.reserve(0)
-    held.hold([message(size=AHEAD_BYTES)])
-    assert not held.reserve(0)
+    receive(held, message(size=AHEAD_BYTES))
+    assert held.reserve(0) is None
     [large] = held.release_all()
     assert large.body
     assert _room(held) == 30 * AHEAD_MESSAGES_A_SECOND, "what comes to be in hand can be extended in time"
     assert _room(Custody(1000, 43_200)) == AHEAD_MESSAGES
 
 
+def receive(held: Custody, *messages: Received) -> None:
+    room = held.reserve(0)
+    assert room
+    held.hold(messages, room)
+
+
 def _room(held: Custody) -> int:
     """How many messages it takes, each received alone."""
     number = 0
-    while held.reserve(0):
-        held.hold([message(number)])
+    while room := held.reserve(0):
+        held.hold([message(number)], room)
         number += 1
     return number
 
@@ -104,8 +126,7 @@ class Beating:
         self.heartbeat._pause = 0
 
     def hold(self, *messages: Received) -> None:
-        assert self.shared.custody.reserve(0)
-        self.shared.custody.hold(messages)
+        receive(self.shared.custody, *messages)
 
 
 def test_what_is_held_is_extended_at_a_third_of_the_timeout(now: list[float]) -> None:
@@ -143,8 +164,7 @@ def test_an_extension_that_fails_is_tried_again_soon(now: list[float]) -> None:
 def test_a_message_is_not_let_go_while_it_is_being_extended(now: list[float]) -> None:
     held = Custody(MAX_BYTES, 30)
     one = message(1)
-    assert held.reserve(0)
-    held.hold([one])
+    receive(held, one)
     now[0] += 11
     assert held.take_due(10) == [one]
     with ThreadPoolExecutor(1) as pool:

@@ -10,7 +10,8 @@ import pytest
 from compiler.emit.sink import sink_plan
 from sink_runtime.faults import Fault
 from sink_runtime.patience import Patience, StoppingError
-from sink_runtime.pipeline.receiver import RECEIVES, SCOUT_SECONDS, Receiver
+from sink_runtime.pipeline.custody import Room
+from sink_runtime.pipeline.receiver import FIRST, RECEIVES, SCOUT_SECONDS, Receiver
 from sink_runtime.pipeline.shared import Shared
 from sink_runtime.records.admission import Admission
 from sink_runtime.sqs.queue import Received
@@ -29,7 +30,7 @@ class Scripted:
     def __init__(self, *answers: int | Fault) -> None:
         self.answers = list(answers)
         self.started: list[int] = []
-        self.busy = 0
+        self.rooms: list[Room] = []
         self.most_at_once = 0
         self.are_sent = False
 
@@ -37,23 +38,27 @@ class Scripted:
     def free(self) -> int:
         return RECEIVES - self.busy
 
-    def start(self, wait_seconds: int) -> None:
+    @property
+    def busy(self) -> int:
+        return len(self.rooms)
+
+    def start(self, wait_seconds: int, room: Room) -> None:
         self.started.append(wait_seconds)
-        self.busy += 1
+        self.rooms.append(room)
         self.most_at_once = max(self.most_at_once, self.busy)
         self.are_sent = False
 
     def send(self) -> None:
         self.are_sent = True
 
-    def finished(self, seconds: float) -> list[Sequence[Received] | Fault]:
+    def finished(self, seconds: float) -> list[tuple[Room, Sequence[Received] | Fault]]:
         if not self.busy:
             return []
-        self.busy -= 1
+        room = self.rooms.pop(0)
         answer = self.answers.pop(0) if self.answers else 0
         if isinstance(answer, Fault):
-            return [answer]
-        return [[Message((alert(f"{len(self.answers)}-{n}"),)).received() for n in range(answer)]]
+            return [(room, answer)]
+        return [(room, [Message((alert(f"{len(self.answers)}-{n}"),)).received() for n in range(answer)])]
 
 
 def made(receives: Scripted) -> tuple[Receiver, Shared]:
@@ -79,6 +84,14 @@ def test_the_first_message_brings_full_speed() -> None:
     assert receives.most_at_once == RECEIVES
 
 
+def test_a_lone_message_now_and_then_brings_some_receives_only() -> None:
+    receives = Scripted(*[1, *[0] * FIRST] * 3)
+    receiver, _ = made(receives)
+    for _ in range(3 * (FIRST + 1)):
+        receiver.turn()
+    assert receives.most_at_once == FIRST
+
+
 def test_the_next_receives_are_under_way_while_messages_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     receives = Scripted(10, 10)
     receiver, shared = made(receives)
@@ -94,7 +107,7 @@ def test_nothing_more_is_received_once_the_sink_is_to_end(monkeypatch: pytest.Mo
     receiver, shared = made(receives)
     finished = receives.finished
 
-    def stopped_meanwhile(seconds: float) -> list[Sequence[Received] | Fault]:
+    def stopped_meanwhile(seconds: float) -> list[tuple[Room, Sequence[Received] | Fault]]:
         shared.patience.stop.set()
         return finished(seconds)
 
@@ -147,7 +160,7 @@ def test_at_the_end_the_last_receives_are_held_to_be_given_back() -> None:
 class Together(Scripted):
     """All that is under way is answered at once."""
 
-    def finished(self, seconds: float) -> list[Sequence[Received] | Fault]:
+    def finished(self, seconds: float) -> list[tuple[Room, Sequence[Received] | Fault]]:
         return [answer for _ in range(self.busy) for answer in super(Together, self).finished(seconds)]
 
 
@@ -158,6 +171,6 @@ def test_what_arrives_together_with_a_fault_is_held_before_the_fault_is_waited_f
     shared.gate.close("writer-1", Fault("postgres", "away"))  # the recovery receives nothing more
     held = []
     shared.patience.after = lambda *_: held.append(shared.custody.counts()[0])  # type: ignore[method-assign,assignment]
-    assert receives.busy == 6
+    assert receives.busy == RECEIVES
     receiver.turn()
     assert held == [60]

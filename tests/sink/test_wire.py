@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pycurl
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from sink_runtime.aws import ca_file
-from sink_runtime.sqs.calls import SqsQueue, endpoint_of
+from sink_runtime.sqs.calls import SqsQueue, SqsReceives, endpoint_of
 from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES, Outgoing
 from sink_runtime.sqs.signer import Credentials, RepeatSigner
 from sink_runtime.sqs.wire import QueueFault, Wire
@@ -195,6 +197,69 @@ def test_one_connection_serves_many_calls_and_bytes_are_counted(server: Server) 
         made.call("ReceiveMessage", {})
     assert made.received_bytes == len('{"Messages": [], "a": "ä😀"}'.encode()) + 2 * 2
     assert all("expect" not in headers for headers, _ in server.requests)
+
+
+def _answer(*sizes: int) -> bytes:
+    """The answer to a receive: messages with bodies of those sizes."""
+    system = {"SentTimestamp": "1714564800123", "SenderId": "AROA:x", "ApproximateReceiveCount": "1"}
+    return json.dumps(
+        {
+            "Messages": [
+                {"MessageId": "m", "ReceiptHandle": "r", "Body": "x" * size, "Attributes": system}
+                for size in sizes
+            ]
+        }
+    ).encode()
+
+
+class Narrow:
+    """Room for so many bytes, until it may be widened."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = size
+        self.may = False
+
+    def widen(self) -> bool:
+        return self.may
+
+
+def test_an_answer_that_is_larger_than_its_room_waits_for_more(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sink_runtime.sqs.wire.ANSWER_SECONDS", 1)
+    receives = SqsReceives[Narrow](server.address, [wire(server)])
+    server.answers = [(200, _answer(*[900_000] * 10)), (200, b"{}")]
+    room = Narrow(1_000_000)
+    receives.start(0, room)
+    assert receives.finished(1.5) == [], "the rest stays where it is, longer than an answer may take"
+    room.may = True
+    [(found, answer)] = receives.finished(5)
+    assert found is room
+    assert not isinstance(answer, QueueFault)
+    assert [len(one.body) for one in answer] == [900_000] * 10
+    receives.start(0, Narrow(1_000))
+    [(_, answer)] = receives.finished(5)
+    assert answer == [], "the connection serves the next call"
+
+
+def test_after_a_wait_for_room_the_next_call_has_its_timeout_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sink_runtime.sqs.wire.ANSWER_SECONDS", 1)
+    receives = SqsReceives[Narrow](server.address, [wire(server)])
+    server.answers = [(200, _answer(900_000))]
+    room = Narrow(1_000)
+    receives.start(0, room)
+    assert receives.finished(0.2) == []
+    room.may = True
+    assert len(receives.finished(5)) == 1
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        receives._lanes._idle[0].curl.setopt(pycurl.URL, address)
+        receives.start(0, Narrow(1_000))
+        [(_, answer)] = receives.finished(10)
+    assert isinstance(answer, QueueFault)
+    assert answer.code == f"curl-{pycurl.E_OPERATION_TIMEDOUT}"
 
 
 @pytest.mark.parametrize(
