@@ -17,7 +17,7 @@ from sink_runtime.sqs.queue import BATCH_ENTRIES, Received
 BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
 ORDINARY_BYTES = 1024 * 1024  # of one answer; most have far less, and one with more waits until the most fits
 # Beyond this, receiving more would only make it wait here: several batches' worth is enough.
-AHEAD_BYTES = 6 * 1024 * 1024
+AHEAD_BYTES = 4 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
 # Of visibility timeout, so that what is in hand can be deleted within it where each call takes half a second, and
 # extended within a third of it, one call after another, where each takes 50 ms.
