@@ -28,7 +28,7 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Written:
-    """A new member of the chain. Its text is made, and read back, when it is asked for: to judge a plan takes none."""
+    """A new member of the chain. Its text is made, and proven to read back, when it is asked for: to judge a plan takes none."""
 
     name: str
     migration: Migration

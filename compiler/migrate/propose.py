@@ -70,6 +70,11 @@ class Proposal:
         """What is to be written. Who only judges the plan does not ask for it, and is spared the making."""
         return tuple(NewFile(one.path, one.text()) for one in self.planned)
 
+    def made(self) -> Proposal:
+        """Itself, with its `files` made. Raises ValueError where one cannot be written."""
+        _ = self.files
+        return self
+
 
 def propose(dataset: Dataset, folder: Path, given: Iterable[Approval] = ()) -> Proposal:
     """Plan the dataset in its folder. Reads only. Raises ChainError where the chain or the history is not whole.

@@ -45,7 +45,9 @@ def retake(dataset: Dataset, folder: Path, commit: Commit) -> Retaken:
     given = [one for name in dropped for one in _approvals(name, before[name])]
     with tempfile.TemporaryDirectory(prefix="sluice-plan-") as scratch:
         _put(commit, Path(scratch), dataset.version)
-        tried = propose(dataset, Path(scratch))
+        tried = propose(
+            dataset, Path(scratch)
+        ).made()  # what cannot be written shows before anything is replaced
     if isinstance(tried.plan, Refused):
         return Retaken(tried, (), ())
     _put(commit, folder, dataset.version)

@@ -16,7 +16,7 @@ from sink_runtime.sqs.queue import BATCH_ENTRIES, Received
 
 BUDGET_BYTES = 80 * 1024 * 1024  # of bodies, held and still to be received
 ORDINARY_BYTES = 1024 * 1024  # of one answer; most have far less, and one with more waits until the most fits
-# Beyond this, receiving more would only make it wait here: several batches' worth is enough.
+# Beyond this, receiving more would only make it wait here; receives that are under way may bring as much again.
 AHEAD_BYTES = 4 * 1024 * 1024
 AHEAD_MESSAGES = 8_000  # of the 120,000 that SQS lets all sinks of a queue have in flight
 # Of visibility timeout, so that what is in hand can be deleted within it where each call takes half a second, and
@@ -26,10 +26,11 @@ _AGAIN = 3 / 4  # of either, below which receiving begins again: in runs, not a 
 
 
 class Room:
-    """What one receive may bring: `bytes`, and whatever it is once it was widened. `reserved` is Custody's."""
+    """What one receive may bring: `bytes`, and whatever it is once it was widened. The rest is Custody's."""
 
     def __init__(self, custody: Custody, reserved: int) -> None:
         self.bytes = self.reserved = reserved
+        self.is_wide = False
         self._custody = custody
 
     def widen(self) -> bool:
@@ -48,6 +49,7 @@ class Custody:
         self._has_changed = threading.Condition(self._lock)  # there may be room for a receive
         self._is_extended = threading.Condition(self._lock)
         self._reserved = 0
+        self._wide = 0  # rooms that were widened
         self._is_ending = False
         self._bytes = 0
         self._is_far_ahead = False
@@ -64,25 +66,32 @@ class Custody:
             return room
 
     def widen(self, room: Room) -> bool:
-        """Reserve the most that a receive may bring; False where it does not fit yet. At the end everything fits."""
+        """Reserve the most that a receive may bring; False where it does not fit yet. At the end one at a time does."""
         with self._lock:
             more = self.receive_bytes - room.reserved
-            if self._bytes + self._reserved + more > BUDGET_BYTES and not self._is_ending:
+            fits = self._bytes + self._reserved + more <= BUDGET_BYTES
+            if not (fits or (self._is_ending and not self._wide)):
                 return False
             self._reserved += more
             room.reserved += more
+            room.is_wide = True
+            self._wide += 1
             return True
 
     def end(self) -> None:
-        """Let through what is still being received: it is to be given back, and nobody makes room any more."""
+        """What is still being received is to be given back: its bodies are of no use, and nobody makes room any more."""
         with self._lock:
             self._is_ending = True
 
     def hold(self, messages: Sequence[Received], room: Room) -> None:
         """Take what was received, if anything, into custody, in place of what was reserved for it."""
-        due = time.monotonic() + self._third
+        now = time.monotonic()
+        due = now if room.is_wide else now + self._third  # it may have waited for its room
         with self._lock:
             self._reserved -= room.reserved
+            self._wide -= room.is_wide
+            if self._is_ending:
+                messages = [one._replace(body=b"") for one in messages]
             for message in messages:
                 if message.receipt not in self._held:  # one delivery may be told of twice
                     self._bytes += len(message.body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sink_runtime import progress
 from sink_runtime.faults import Fault
 from sink_runtime.patience import StoppingError
 from sink_runtime.pipeline.custody import Room
@@ -37,8 +38,7 @@ class Receiver:
 
     def turn(self) -> None:
         """Start what may start, and take what has arrived. Raises StoppingError once the sink is to end."""
-        if self._shared.patience.stop.is_set():
-            self._end()
+        self._end_if_asked()
         fault = self._start(TURN_SECONDS)
         messages, failed = self._arrived()
         fault = fault or failed
@@ -69,6 +69,7 @@ class Receiver:
 
     def _arrived(self) -> tuple[list[Received], Fault | None]:
         """The messages that have arrived, in custody now; and the first fault among the answers."""
+        progress.mark()  # an answer may wait for its room as long as Postgres is away
         messages: list[Received] = []
         fault: Fault | None = None
         for room, answer in self._receives.finished(TURN_SECONDS):
@@ -100,6 +101,7 @@ class Receiver:
         """Take what else is under way, then try one receive at a time, with the gate closed, until one is answered."""
         self._close_gate(fault)
         while self._receives.busy:
+            self._end_if_asked()
             messages, _ = self._arrived()
             self._read(messages)
         self._shared.patience.after(fault, self._receive_alone, self._close_gate)
@@ -115,6 +117,7 @@ class Receiver:
             self._hold((), room)
             raise
         while self._receives.busy:
+            self._end_if_asked()
             messages, fault = self._arrived()
             self._read(messages)
             if fault:
@@ -123,8 +126,10 @@ class Receiver:
     def _close_gate(self, fault: Fault) -> None:
         self._shared.gate.close(NAME, fault)
 
-    def _end(self) -> None:
-        """Hold what the last receives bring, so that it is given back with the rest."""
+    def _end_if_asked(self) -> None:
+        """Once the sink is to end, hold what the last receives bring, so that it is given back with the rest."""
+        if not self._shared.patience.stop.is_set():
+            return
         self._shared.custody.end()
         while self._receives.busy:
             self._arrived()

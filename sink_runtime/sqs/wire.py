@@ -22,6 +22,8 @@ from sink_runtime.sqs.signer import Credentials, RepeatSigner
 CONNECT_SECONDS = 5
 # On top of the time that a long poll may take: an answer later than this never comes.
 ANSWER_SECONDS = 15
+# A second; an answer that waited for room, and then comes slower for ANSWER_SECONDS, never comes.
+SLOW_BYTES = 10_000
 # What libcurl reads at a time: each piece is handed over under Python's lock, and ten full envelopes are megabytes.
 BUFFER_BYTES = 256 * 1024
 CONTENT_TYPE = "application/x-amz-json-1.0"
@@ -113,32 +115,31 @@ class Wire:
             self._wait_seconds = wait_seconds
         self._room = room
         self.waits = False
-        self._buffer.seek(0)
-        self._buffer.truncate()
+        self._buffer = BytesIO()
 
     def end(self, error: int | None) -> dict[str, Any]:
         """The answer, now that it was performed; `error` is libcurl's number. Raises QueueFault."""
         if error is not None:
             raise QueueFault(self._dependency, f"curl-{error}", 0)
         answer = self._buffer.getvalue()
+        self._buffer = BytesIO()  # nothing of it stays with an idle connection
         self.received_bytes += len(answer)
         return self._read(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), answer)
 
     def go_on(self) -> None:
         """Try again to take what waits for room."""
-        if (
-            self._wait_seconds is not None
-        ):  # it is not the service that is late: only while it flows there is a limit
+        if self._wait_seconds is not None:
+            # It is not the service that is late: what counts now is how it goes on when there is room.
             self._limit(0, ANSWER_SECONDS)
             self._wait_seconds = None
         self.waits = False
         self.curl.pause(pycurl.PAUSE_CONT)
 
-    def _limit(self, whole: int, still: int) -> None:
-        """Seconds for a whole call, and for a transfer that stands still without waiting for room; 0 for none."""
+    def _limit(self, whole: int, slow: int) -> None:
+        """Seconds for a whole call, and for a transfer that is slow without waiting for room; 0 for none."""
         self.curl.setopt(pycurl.TIMEOUT, whole)
-        self.curl.setopt(pycurl.LOW_SPEED_LIMIT, 1 if still else 0)
-        self.curl.setopt(pycurl.LOW_SPEED_TIME, still)
+        self.curl.setopt(pycurl.LOW_SPEED_LIMIT, SLOW_BYTES if slow else 0)
+        self.curl.setopt(pycurl.LOW_SPEED_TIME, slow)
 
     def _take(self, piece: bytes) -> int | None:
         """A piece of the answer, as libcurl hands it over."""

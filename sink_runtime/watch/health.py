@@ -13,8 +13,8 @@ from sink_runtime.faults import Fault
 from sink_runtime.pipeline.shared import Shared
 from sink_runtime.worker import Worker
 
-# Every call has a timeout of its own: a long poll of 5 s and its answer 20, a statement 30, a connection 5. So a
-# thread that got nowhere for as long as this hangs in the sink itself.
+# Every call has a timeout of its own: a long poll of 5 s and its answer 20, a statement 30, a connection 5; an answer that
+# waits for its room is looked at again and again. So a thread that got nowhere for as long as this hangs in the sink itself.
 STUCK_SECONDS = 300.0
 
 

@@ -82,11 +82,27 @@ def test_what_waits_for_room_is_let_through_when_the_sink_ends() -> None:
     held = Custody(MAX_BYTES, 30)
     rooms = [room for _ in range(RECEIVES) if (room := held.reserve(0))]
     assert not all(room.widen() for room in rooms)
+    wide = [room for room in rooms if room.is_wide]
     held.end()
-    assert all(room.widen() for room in rooms)
-    for room in rooms:
-        held.hold([], room)
-    assert held.counts() == (0, 0, 0)
+    narrow = [room for room in rooms if not room.is_wide]
+    assert not narrow[0].widen(), "memory stays bounded at the end too"
+    for room in wide:
+        held.hold([message(size=MAX_BYTES)], room)
+    for number, room in enumerate(narrow):
+        assert room.widen(), "one at a time"
+        held.hold([message(number, size=MAX_BYTES)], room)
+    assert held.counts()[1:] == (0, 0), "what is to be given back needs no body"
+
+
+def test_what_waited_for_room_is_extended_at_once(now: list[float]) -> None:
+    made = Beating()
+    room = made.shared.custody.reserve(0)
+    assert room
+    assert room.widen()
+    made.shared.custody.hold([message(1)], room)
+    made.hold(message(2))
+    made.heartbeat.turn()
+    assert made.queue.hidden == [("1", 30)]
 
 
 def test_no_more_is_received_ahead_than_writers_will_need_soon() -> None:

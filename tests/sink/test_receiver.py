@@ -157,6 +157,34 @@ def test_at_the_end_the_last_receives_are_held_to_be_given_back() -> None:
     assert len(shared.custody.release_all()) == 10 * (7 - len(receives.answers))
 
 
+class Waiting(Scripted):
+    """The second receive fails, and those after it have answers that wait for room until there is some."""
+
+    def finished(self, seconds: float) -> list[tuple[Room, Sequence[Received] | Fault]]:
+        if len(self.answers) > 1:
+            return super().finished(seconds)
+        ready = [room for room in self.rooms if room.is_wide or room.widen()]
+        self.rooms = [room for room in self.rooms if room not in ready]
+        return [(room, [Message((alert(str(number)),)).received()]) for number, room in enumerate(ready)]
+
+
+def test_the_end_comes_although_an_answer_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    receives = Waiting(10, AWAY, 0)
+    receiver, shared = made(receives)
+    receiver.turn()
+    marks = []
+    monkeypatch.setattr("sink_runtime.pipeline.receiver.progress.mark", lambda: marks.append(1))
+    full = shared.custody.reserve(0)  # of what is in hand, which nobody takes any more
+    assert full
+    monkeypatch.setattr("sink_runtime.pipeline.custody.BUDGET_BYTES", 0)
+    looks = iter([*[False] * 5, *[True] * 1000])
+    monkeypatch.setattr(shared.patience.stop, "is_set", lambda: next(looks))
+    with pytest.raises(StoppingError):
+        receiver.turn()
+    assert receives.busy == 0
+    assert len(marks) > 2, "and the receiver is not taken for one that hangs"
+
+
 class Together(Scripted):
     """All that is under way is answered at once."""
 

@@ -218,8 +218,10 @@ class Narrow:
     def __init__(self, size: int) -> None:
         self.bytes = size
         self.may = False
+        self.asked = 0
 
     def widen(self) -> bool:
+        self.asked += 1
         return self.may
 
 
@@ -240,6 +242,28 @@ def test_an_answer_that_is_larger_than_its_room_waits_for_more(
     receives.start(0, Narrow(1_000))
     [(_, answer)] = receives.finished(5)
     assert answer == [], "the connection serves the next call"
+
+
+def test_an_answer_that_waits_is_asked_for_while_others_are_answered(server: Server) -> None:
+    receives = SqsReceives[Narrow](server.address, [wire(server), wire(server)])
+    server.answers = [(200, _answer(900_000))]
+    large = Narrow(1_000)
+    receives.start(0, large)
+    assert receives.finished(0.2) == []
+    before = large.asked
+    for _ in range(5):
+        server.answers = [(200, _answer(10))]
+        receives.start(0, Narrow(1_000))
+        [(other, _)] = receives.finished(5)
+        assert other is not large
+    assert large.asked >= before + 5
+
+
+def test_nothing_of_an_answer_stays_with_an_idle_connection(server: Server) -> None:
+    made = wire(server)
+    server.answers = [(200, _answer(900_000))]
+    made.call("ReceiveMessage", {})
+    assert made._buffer.getbuffer().nbytes == 0
 
 
 def test_after_a_wait_for_room_the_next_call_has_its_timeout_again(
