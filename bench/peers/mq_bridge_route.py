@@ -33,7 +33,7 @@ def main() -> None:
             },
             "output": {"sqlx": sqlx()},
             "batch_size": surroundings.BATCH,
-            "concurrency": int(os.environ.get("BENCH_CONCURRENCY", "4")),
+            "concurrency": int(os.environ.get("BENCH_CONCURRENCY", "20")),
         }
     )
     route.start()
