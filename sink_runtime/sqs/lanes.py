@@ -57,21 +57,20 @@ class Lanes(Generic[Tag]):
         """The calls that have been answered; waits up to `seconds` for the first of them."""
         until = time.monotonic() + seconds
         while self._busy:
-            for wire in self._waiting():  # each time: others may be answered at every turn
-                wire.go_on()
             self._multi.perform()
             done = self._done()
+            waiting = [
+                wire for wire, _ in self._busy.values() if wire.waits
+            ]  # for room, and not ended meanwhile
+            for wire in waiting:  # at every turn: others may be answered at each
+                wire.go_on()
             left = until - time.monotonic()
             if done or left <= 0:
                 return done
-            longest = ROOM_SECONDS if self._waiting() else LONGEST_SECONDS
+            longest = ROOM_SECONDS if waiting else LONGEST_SECONDS
             if self._multi.select(min(left, longest)) < 0:
                 time.sleep(NO_SOCKET_SECONDS)
         return []
-
-    def _waiting(self) -> list[Wire]:
-        """Those whose answer waits for room."""
-        return [wire for wire, _ in self._busy.values() if wire.waits]
 
     def _done(self) -> list[tuple[Tag, dict[str, Any] | QueueFault]]:
         found: list[tuple[Tag, dict[str, Any] | QueueFault]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES, Outgoing
 from sink_runtime.sqs.signer import Credentials, RepeatSigner
 from sink_runtime.sqs.wire import QueueFault, Wire
 from tests.sink.messages import Message
+from tests.support.waiting import until
 
 URL = "http://127.0.0.1:9/123456789012/buffer"
 
@@ -257,6 +259,26 @@ def test_an_answer_that_waits_is_asked_for_while_others_are_answered(server: Ser
         [(other, _)] = receives.finished(5)
         assert other is not large
     assert large.asked >= before + 5
+
+
+def test_a_wait_for_room_that_begins_beside_another_answer_has_no_timeout(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sink_runtime.sqs.wire.ANSWER_SECONDS", 1)
+    receives = SqsReceives[Narrow](server.address, [wire(server), wire(server)])
+    server.answers = [(200, _answer(900_000)), (200, _answer(900_000))]
+    large, other = Narrow(1_000), Narrow(1_000)
+    receives.start(0, large)
+    receives.start(0, other)
+    other.may = True
+    until(lambda: bool(receives.finished(0)) and large.asked > 0)
+    time.sleep(1.5)  # longer than an answer may take, and nobody has asked for anything meanwhile
+    receives.send()
+    assert receives.finished(0.2) == []
+    large.may = True
+    [(found, answer)] = receives.finished(5)
+    assert found is large
+    assert not isinstance(answer, QueueFault)
 
 
 def test_nothing_of_an_answer_stays_with_an_idle_connection(server: Server) -> None:
