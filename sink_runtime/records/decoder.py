@@ -39,10 +39,13 @@ def decode_plain(bodies: Sequence[bytes], max_bytes: int, max_depth: int) -> lis
 
     What is looked for in a body is looked for in all at once: none has it, if they have not joined by commas.
     """
-    if not bodies or sum(map(len, bodies)) > _TOGETHER_BYTES or max(map(len, bodies)) > max_bytes:
+    sizes = list(map(len, bodies))
+    if not sizes or sum(sizes) > _TOGETHER_BYTES or max(sizes) > max_bytes:
         return None
     text = b",".join(bodies)
-    if _may_be_inexact(text) or _may_hold_nul(text) or any(map(_may_be_deep, bodies, repeat(max_depth))):
+    if _may_be_inexact(text) or _may_hold_nul(text):
+        return None
+    if max(sizes) > 2 * max_depth and any(map(_may_be_deep, bodies, repeat(max_depth))):
         return None
     try:
         return list(map(orjson.loads, bodies))

@@ -67,10 +67,14 @@ def open_envelope(value: Json, plan: SinkPlan) -> tuple[list[Json], Envelope]:
 
 def is_bare(value: Json, plan: SinkPlan) -> bool:
     """Whether a body's value is one bare record, with no envelope around it."""
-    if plan.buffer_format != "record":
+    return plan.buffer_format == "record" and not is_letter(value, plan)
+
+
+def is_letter(value: Json, plan: SinkPlan) -> bool:
+    """Whether a body's value is one of this dataset's dead letters: an envelope, with `buffer_format` "record" too."""
+    if not isinstance(value, dict) or "origin" not in value or "records" not in value:
         return False
-    is_dead_letter = isinstance(value, dict) and "origin" in value and "records" in value
-    return not (is_dead_letter and value.get("dataset") == plan.dataset)
+    return bool(value.get("dataset") == plan.dataset)
 
 
 def _records(value: Json) -> list[Any]:

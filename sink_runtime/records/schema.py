@@ -9,7 +9,7 @@ without those rules, and these glances, may admit a record. Whatever they do not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -21,10 +21,14 @@ _NUMERIC = re.compile(r"numeric\(\d+,(\d+)\)")
 _NO_NUL = "^[^\\u0000]*$"
 _NO_NUL_WITHIN = "#/$defs/sluice_json"
 _SCALES = range(1, 16)
-# `2024-05-01T12:00:00Z` with none, or one to six digits of a fraction.
-_INSTANT_LENGTHS = frozenset({20, *range(22, 28)})
+_NUMBERS = {int, float}
+# Of years that no offset takes out of Postgres' and drivers' reach. The validator sees that each is a date-time.
+_INSTANTS = re.compile(
+    r"(?:(?!000[01]|9999)\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)\n)*",
+    re.ASCII,
+)
 
-Glance = Callable[[Json], bool]
+Glance = Callable[[list[Json]], bool]  # at one property of several records, where it is there and not null
 
 
 class EffectiveSchema:
@@ -33,27 +37,28 @@ class EffectiveSchema:
     def __init__(self, plan: SinkPlan) -> None:
         self._whole = jsonschema_rs.Draft202012Validator(plan.effective, validate_formats=True)
         relaxed, glances = _relaxed(plan)
-        self._relaxed = jsonschema_rs.Draft202012Validator(relaxed, validate_formats=True)
+        # With an id of its own, since what it refers to begins at its root.
+        together = {"type": "array", "items": {**relaxed, "$id": "urn:sluice:record"}}
+        self._relaxed = jsonschema_rs.Draft202012Validator(together, validate_formats=True)
         self._glances = tuple(sorted(glances.items()))
-        self.admits: Glance = self._whole.is_valid
+        self.admits: Callable[[Json], bool] = self._whole.is_valid
 
     def iter_errors(self, record: Json) -> Iterator[jsonschema_rs.ValidationError]:
         """Why it does not admit a record. Raises ValueError where an error would hold a number too long for Python."""
         return self._whole.iter_errors(record)
 
-    def admit_ordinary(self, records: Sequence[Json]) -> Iterator[bool]:
-        """Whether it admits each; they are records in which the decoder found nothing that may not be storable."""
-        is_valid, glances = self._relaxed.is_valid, self._glances
-        for record in records:
-            if type(record) is dict and is_valid(record):
-                for name, is_ordinary in glances:
-                    value = record.get(name)
-                    if value is not None and not is_ordinary(value):
-                        break
-                else:
-                    yield True
-                    continue
-            yield self._whole.is_valid(record)
+    def admits_all(self, records: list[Json]) -> bool:
+        """Whether it admits all; they are records in which the decoder found nothing that may not be storable."""
+        return self._are_ordinary(records) or all(map(self._whole.is_valid, records))
+
+    def _are_ordinary(self, records: list[Json]) -> bool:
+        if set(map(type, records)) != {dict} or not self._relaxed.is_valid(records):
+            return False
+        for name, are_ordinary in self._glances:
+            values = [value for record in records if (value := record.get(name)) is not None]
+            if values and not are_ordinary(values):
+                return False
+        return True
 
 
 def _relaxed(plan: SinkPlan) -> tuple[dict[str, Any], dict[str, Glance]]:
@@ -83,9 +88,9 @@ def _without_costs(rules: dict[str, Any], type_: str) -> tuple[dict[str, Any], G
     if type_ == "jsonb" and rules.get("$ref") == _NO_NUL_WITHIN:
         return _without(rules, "$ref"), None
     if type_ == "timestamp with time zone" and "pattern" in rules:
-        return _without(rules, "pattern"), _is_ordinary_instant
+        return _without(rules, "pattern"), _are_ordinary_instants
     if numeric and int(numeric[1]) in _SCALES and "multipleOf" in rules:
-        return _without(rules, "multipleOf"), _has_decimals(int(numeric[1]))
+        return _without(rules, "multipleOf"), _have_decimals(int(numeric[1]))
     return rules, None
 
 
@@ -99,26 +104,21 @@ def _without(rules: dict[str, Any], keyword: str) -> dict[str, Any]:
     return {name: rule for name, rule in rules.items() if name != keyword}
 
 
-def _is_ordinary_instant(value: Json) -> bool:
-    """Whether a string that is a date-time is in UTC, of a year that any zone leaves one of Postgres', to microseconds."""
-    return (
-        type(value) is str
-        and value[-1] == "Z"
-        and len(value) in _INSTANT_LENGTHS
-        and value[17] != "6"  # no leap second
-        and "0002" <= value < "9999"
-    )
+def _are_ordinary_instants(values: list[Json]) -> bool:
+    return set(map(type, values)) == {str} and _INSTANTS.fullmatch("\n".join([*values, ""])) is not None
 
 
-def _has_decimals(scale: int) -> Glance:
-    """Whether a number has so many decimals at most.
+def _have_decimals(scale: int) -> Glance:
+    """Whether numbers have so many decimals at most.
 
     A double that was read from at most fifteen digits has exactly if it is the nearest to a whole number of such units: no
     two numbers of fifteen digits are the same double.
     """
     units = 10**scale
 
-    def holds(value: Json) -> bool:
-        return type(value) is int or (type(value) is float and round(value * units) / units == value)
+    def hold(values: list[Json]) -> bool:
+        if not set(map(type, values)) <= _NUMBERS:
+            return False
+        return [value if type(value) is int else round(value * units) / units for value in values] == values
 
-    return holds
+    return hold

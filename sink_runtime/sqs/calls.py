@@ -156,9 +156,8 @@ def _messages(answer: dict[str, Any]) -> list[Received]:
 def _failures(answer: dict[str, Any], asked: Sequence[int]) -> list[EntryFailure]:
     """What failed of the entries asked for. One of which the answer says nothing was not done: not every 200 is SQS'."""
     failed = [_failure(entry) for entry in answer.get("Failed") or ()]
-    told = {failure.index for failure in failed} | {
-        int(entry["Id"]) for entry in answer.get("Successful") or ()
-    }
+    done = answer.get("Successful") or ()
+    told = {failure.index for failure in failed}.union([int(entry["Id"]) for entry in done])
     return failed + [
         EntryFailure(index, "NotAnswered", permanent=False) for index in asked if index not in told
     ]

@@ -31,7 +31,7 @@ class Received(NamedTuple):
     @property
     def sent_text(self) -> str:
         """The sending's instant as Postgres and RFC 3339 write it, to the millisecond."""
-        return _instant(self.sent_ms)
+        return instant_text(self.sent_ms)
 
     def __repr__(self) -> str:
         """Without body and receipt: neither may end in a log."""
@@ -39,7 +39,8 @@ class Received(NamedTuple):
 
 
 @lru_cache(maxsize=4096)  # messages come in bursts
-def _instant(milliseconds: int) -> str:
+def instant_text(milliseconds: int) -> str:
+    """An instant, in milliseconds since the epoch, as Postgres and RFC 3339 write it."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
@@ -243,14 +242,14 @@ def test_a_defect_among_messages_read_together_rejects_the_one(monkeypatch: pyte
         pass
 
     admission = Admission(BARE)
-    judge = admission._schema.admit_ordinary
+    judge = admission._schema.admits_all
 
-    def fails(records: list[Any]) -> Iterator[bool]:
+    def fails(records: list[Any]) -> bool:
         if any(record["dedupe_key"] == "odd" for record in records):
             raise Panic
-        yield from judge(records)
+        return judge(records)
 
-    monkeypatch.setattr(admission._schema, "admit_ordinary", fails)
+    monkeypatch.setattr(admission._schema, "admits_all", fails)
     messages = [Message(body=json.dumps(alert(key)).encode()).received() for key in ("a", "odd", "b")]
     refused = [[one.rejection.text for one in found.refused] for found in admission.read_all(messages)]
     assert refused == [[], ["Panic"], []]
