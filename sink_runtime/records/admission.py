@@ -25,6 +25,7 @@ _TEXT_CHARACTERS = 200  # of a schema's own words in a rejection
 _SCHEMA_WORDS = frozenset({"limit", "property", "format", "pattern", "multiple_of", "types"})
 _FIELD_NAMES = frozenset({"unexpected"})
 _NOT_OF_A_MESSAGE = (MemoryError, KeyboardInterrupt, SystemExit)  # the sink ends, and the message comes again
+_TOGETHER = 50  # messages; they stay in the processor's cache while one look after another goes over them
 _HEX = b"0123456789abcdef"
 _DASHES = (8, 13, 18, 23)  # their places in a uuid
 _new = tuple.__new__
@@ -47,6 +48,12 @@ class Admission:
 
     def read_all(self, messages: Sequence[Received]) -> list[Delivery]:
         """As `read`, each of the messages: what has nothing unusual in it is decided together, for a fraction of the cost."""
+        deliveries: list[Delivery] = []
+        for start in range(0, len(messages), _TOGETHER):
+            deliveries += self._read_some(messages[start : start + _TOGETHER])
+        return deliveries
+
+    def _read_some(self, messages: Sequence[Received]) -> list[Delivery]:
         try:
             return self._read_together(messages)
         except _NOT_OF_A_MESSAGE:

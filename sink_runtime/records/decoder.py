@@ -26,7 +26,7 @@ _SHAPE = bytes.maketrans(b"123456789.E:[ \t\r\n", b"0000000000e,,,,,,")
 _SIGNS = b"+-"
 _INEXACT = re.compile(rb",0(?:0{15}|0*e000)")
 _NUL = b"\\u0000"
-_TOGETHER_BYTES = 64 * 1024  # of small bodies, looked at as one; larger ones would only be copied for it
+_TOGETHER_BYTES = 256 * 1024  # of small bodies, looked at as one; larger ones would only be copied for it
 _SAFE_DIGITS = 18  # an int of so many characters fits 64 bits, which is what orjson writes
 
 # Of Postgres' numeric: digits before the point, and after it.

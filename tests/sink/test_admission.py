@@ -237,6 +237,15 @@ def test_messages_read_together_are_read_as_each_alone(plan: SinkPlan, among: An
     assert admission.read_all(messages) == [admission.read(message) for message in messages]
 
 
+def test_as_many_messages_as_come_at_once_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a sink under load would read each alone, which costs twice as much, and no other test would notice."""
+    admission = Admission(BARE)
+    monkeypatch.setattr(admission, "read", None)
+    bodies = [json.dumps(alert(str(number), labels={"a": "b" * 2000})) for number in range(200)]
+    deliveries = admission.read_all([Message(body=body.encode()).received() for body in bodies])
+    assert [delivery.payload.decode() for delivery in deliveries] == bodies
+
+
 def test_a_defect_among_messages_read_together_rejects_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class Panic(BaseException):
         pass
