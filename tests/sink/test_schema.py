@@ -34,7 +34,7 @@ instants = st.builds(
     st.sampled_from(["0000", "0001", "0002", "1999", "2024", "9998", "9999"]),
     st.sampled_from(["00", "59", "60"]),
     st.sampled_from(["", ".0", ".123456", ".1234567", "."]),
-    st.sampled_from(["Z", "z", "+00:00", "-15:59", "+16:00", "-00:00", ""]),
+    st.sampled_from(["Z", "z", "+00:00", "-15:59", "+16:00", "+05:60", "-00:00", ""]),
 )
 
 
@@ -52,6 +52,21 @@ def agree(schema: EffectiveSchema, text: str) -> None:
 @settings(max_examples=300)
 def test_numbers_and_instants_at_every_edge(number: str, instant: str) -> None:
     agree(SCHEMA, json.dumps(alert(raised_at=instant, value=7777)).replace("7777", number))
+
+
+@given(st.lists(st.tuples(numbers, instants), min_size=2, max_size=4))
+@example([("1", "2024-06-30T23:59:59Z"), ("0.5", "2024-06-30T23:59:59Z\n2024-06-30T23:59:59Z")])
+@example([("1", "2024-06-30T23:59:59Z"), ("1", "2024-06-30T23:59:59.1234567Z")])
+@example([("0.5", "2024-06-30T23:59:59Z"), ("0.12345", "2024-06-30T23:59:59Z")])
+@settings(max_examples=200)
+def test_records_together_are_admitted_if_each_is(edges: list[tuple[str, str]]) -> None:
+    texts = [
+        json.dumps(alert(raised_at=instant, value=7777)).replace("7777", number) for number, instant in edges
+    ]
+    decoded = [decode(text.encode(), 10**6, 512) for text in texts]
+    values = [value for value, inspect in decoded if not inspect]
+    if values:
+        assert SCHEMA.admits_all(values) == all(map(SCHEMA.admits, values))
 
 
 @pytest.mark.parametrize(
