@@ -1,4 +1,4 @@
-"""The effective schema as a yes or no, answered fast for ordinary records.
+"""The effective schema as a yes or no, answered fast for ordinary records, any number of them together.
 
 The plan's schema is allOf [record, domain]: what the producer promises, and what the columns can hold. The domain's rules
 of text, jsonb, timestamps and numerics cost a validator many times what the record's own do, and for ordinary values they
@@ -47,11 +47,10 @@ class EffectiveSchema:
         """Why it does not admit a record. Raises ValueError where an error would hold a number too long for Python."""
         return self._whole.iter_errors(record)
 
-    def admits_all(self, records: list[Json]) -> bool:
-        """Whether it admits all; they are records in which the decoder found nothing that may not be storable."""
-        return self._are_ordinary(records) or all(map(self._whole.is_valid, records))
-
-    def _are_ordinary(self, records: list[Json]) -> bool:
+    def are_ordinary(self, records: list[Json]) -> bool:
+        """Whether it admits all, as far as a glance can tell; they are records in which the decoder found nothing that may
+        not be storable. False says nothing of any.
+        """
         if set(map(type, records)) != {dict} or not self._relaxed.is_valid(records):
             return False
         for name, are_ordinary in self._glances:

@@ -15,6 +15,7 @@ from sink_runtime.plan import SinkPlan
 from sink_runtime.records.admission import Admission
 from sink_runtime.records.delivery import Delivery
 from sink_runtime.records.reasons import DESCRIPTIONS, Reason
+from sink_runtime.sqs.queue import Received
 from tests.sink import datasets
 from tests.sink.messages import Message, admitted, alert, monitored, numbered
 
@@ -246,19 +247,49 @@ def test_as_many_messages_as_come_at_once_are_read_together(monkeypatch: pytest.
     assert [delivery.payload.decode() for delivery in deliveries] == bodies
 
 
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"dedupe_key": 5},
+        {"dedupe_key": "a\0"},
+        {"value": 1.2345678901234567},
+        {"labels": {"a": "b" * 300_000}},
+    ],
+    ids=["refused", "NUL", "not exact as a double", "large"],
+)
+def test_few_unusual_messages_leave_the_others_their_fast_way(
+    unusual: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission = Admission(BARE)
+    read = admission.read
+    alone: list[Received] = []
+
+    def noted(message: Received, decoded: tuple[Any, bool] | None = None) -> Delivery:
+        alone.append(message)
+        return read(message, decoded)
+
+    monkeypatch.setattr(admission, "read", noted)
+    records = [alert(str(number)) for number in range(120)]
+    records[70] |= unusual
+    messages = [Message(body=json.dumps(record).encode()).received() for record in records]
+    deliveries = admission.read_all(messages)
+    assert alone == [messages[70]]
+    assert [delivery.message for delivery in deliveries] == messages
+
+
 def test_a_defect_among_messages_read_together_rejects_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class Panic(BaseException):
         pass
 
     admission = Admission(BARE)
-    judge = admission._schema.admits_all
+    judge = admission._schema.are_ordinary
 
     def fails(records: list[Any]) -> bool:
         if any(record["dedupe_key"] == "odd" for record in records):
             raise Panic
         return judge(records)
 
-    monkeypatch.setattr(admission._schema, "admits_all", fails)
+    monkeypatch.setattr(admission._schema, "are_ordinary", fails)
     messages = [Message(body=json.dumps(alert(key)).encode()).received() for key in ("a", "odd", "b")]
     refused = [[one.rejection.text for one in found.refused] for found in admission.read_all(messages)]
     assert refused == [[], ["Panic"], []]
