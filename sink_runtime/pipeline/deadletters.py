@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 
 from sink_runtime.plan import SinkPlan
-from sink_runtime.records.decoder import Json
+from sink_runtime.records.decoder import Json, decode
 from sink_runtime.records.delivery import Delivery, Refused
 from sink_runtime.records.encoder import as_it_came, encode
 from sink_runtime.records.envelope import is_bare
-from sink_runtime.records.reasons import Rejection
+from sink_runtime.records.reasons import RejectedError, Rejection
 from sink_runtime.sqs.queue import Outgoing
 
 TEXT_BYTES = 512  # of each free text in the `sluice` attribute
@@ -45,11 +45,17 @@ class DeadLetters:
             )
 
     def _records(self, delivery: Delivery) -> list[Json] | None:
-        """The body's records with their numbers as they came, or None where it is nested too deeply to be read so."""
+        """The body's records with their numbers as they came, or as they were read where it is nested too deeply for that;
+        None where it cannot be read again at all.
+        """
+        body = delivery.message.body
         try:
-            value = as_it_came(delivery.message.body)
+            value = as_it_came(body)
         except RecursionError:
-            return None
+            try:
+                value, _ = decode(body, len(body), self._plan.max_depth)
+            except RejectedError:
+                return None
         records: list[Json] = [value] if is_bare(value, self._plan) else value["records"]
         return records
 

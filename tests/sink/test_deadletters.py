@@ -15,7 +15,7 @@ from sink_runtime.plan import SinkPlan
 from sink_runtime.records.admission import Admission
 from sink_runtime.sqs.queue import MAX_MESSAGE_BYTES, Outgoing
 from tests.sink import datasets
-from tests.sink.messages import Message, admitted, alert, numbered
+from tests.sink.messages import Message, admitted, alert, monitored, numbered
 
 ALERTS = sink_plan(datasets.alert_events(), ())
 BARE = sink_plan(datasets.alert_events(buffer_format=BufferFormat.RECORD), ())
@@ -121,10 +121,18 @@ def test_texts_are_cut() -> None:
     assert letter.attributes["sluice"].isascii()
 
 
-def test_a_record_too_deep_to_be_cut_out_goes_with_its_body() -> None:
-    deep = "[" * 990 + "]" * 990
-    body = f'{{"dataset": "alert_events", "records": [{deep}]}}'
-    [letter] = letters(ALERTS, body=body.encode())
+@pytest.mark.parametrize("number", ["1", "1.2345678901234567890"])
+@pytest.mark.parametrize("levels", [600, 900, 960, 980, 985, 990, 995, 1010, 1020, 1100, 5000])
+def test_of_an_envelope_with_a_record_too_deep_nothing_is_stored_or_that_record_goes_alone(
+    levels: int, number: str
+) -> None:
+    """Sent again with what was stored, a table whose key is the message would have it twice."""
+    deep = "[" * levels + number + "]" * levels
+    body = f'{{"dataset": "monitoring_events", "records": [{json.dumps(monitored())}, {{"labels": {deep}}}]}}'
+    plan = sink_plan(datasets.monitoring_events(), ())
+    delivery = Admission(plan).read(Message(body=body.encode(), **MESSAGE).received())
+    [letter] = DeadLetters(plan, "sha256:plan", "1.2.3").of(delivery, list(delivery.refused))
     assert letter.attributes["reason"] == "too_deep"
-    assert json.loads(letter.attributes["sluice"])["text"]
     assert deep in letter.body
+    assert bool(delivery.indexes) == ('"origin"' in letter.body)
+    assert bool(delivery.indexes) == (letter.body != body)
