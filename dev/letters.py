@@ -9,6 +9,7 @@ from typing import Any
 
 from dev.emulator.client import session
 from dev.emulator.state import EmulatorState
+from sink_runtime.records.encoder import as_it_came, encode
 
 HIDDEN_SECONDS = 60  # while the queue is read to its end; every letter is shown again at once afterwards
 _BATCH = 10
@@ -18,14 +19,15 @@ _BATCH = 10
 class Letter:
     """One dead letter. `reason` is a code, None where SQS' own redrive moved the message; `particulars` tells the rest.
 
-    `record` is the refused record, None where the body could not be read; `origin` says where the record came from.
+    `record` is the refused record's JSON text with its numbers as they came, None where the body holds none that can be
+    shown; `origin` says where the record came from. `body` has no half surrogate pairs: they are shown as escapes.
     """
 
     message_id: str
     reason: str | None
     particulars: Mapping[str, Any]
     origin: Mapping[str, Any]
-    record: Any
+    record: str | None
     body: str
 
 
@@ -44,7 +46,7 @@ def letters(state: EmulatorState, dead_letter_url: str, limit: int) -> tuple[Let
                 MessageAttributeNames=["All"],
             )
             news = {message["MessageId"]: message for message in answer.get("Messages", ())}
-            if not news:
+            if news.keys() <= held.keys():  # none, or it took so long that the first ones show again
                 break
             held |= news
     finally:
@@ -58,19 +60,43 @@ def letters(state: EmulatorState, dead_letter_url: str, limit: int) -> tuple[Let
 
 def _letter(message: Mapping[str, Any]) -> Letter:
     attributes = message.get("MessageAttributes", {})
-    envelope = _object(message["Body"])
-    records = envelope.get("records")
-    one = records[0] if isinstance(records, list) and len(records) == 1 else None
+    body = str(message["Body"]).encode(errors="backslashreplace").decode()
+    envelope = _object(body)
+    origin = envelope.get("origin")
     reason = attributes.get("reason", {}).get("StringValue")
     particulars = _object(attributes.get("sluice", {}).get("StringValue", ""))
     return Letter(
-        message["MessageId"], reason, particulars, envelope.get("origin", {}), one, str(message["Body"])
+        message["MessageId"],
+        reason,
+        _plain(particulars),
+        _plain(origin) if isinstance(origin, dict) else {},
+        _only_record(envelope),
+        body,
     )
 
 
 def _object(text: str) -> dict[str, Any]:
+    """The object with its numbers as they came; empty where the text is none."""
     try:
-        value = json.loads(text)
+        value = as_it_came(text.encode())
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(encode(found))
+    except TypeError:  # half a surrogate pair
+        return {}
+    return value
+
+
+def _only_record(envelope: Mapping[str, Any]) -> str | None:
+    records = envelope.get("records")
+    if not isinstance(records, list) or len(records) != 1:
+        return None
+    try:
+        return encode(records[0]).decode()
+    except TypeError:  # half a surrogate pair
+        return None

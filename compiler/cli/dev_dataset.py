@@ -70,7 +70,7 @@ def _lines(letter: Letter) -> Iterator[str]:
     origin = letter.origin
     if origin:
         yield f"  sent {origin.get('sent_at')} by {origin.get('sender')}, id {origin.get('id')} position {origin.get('position')}"
-    yield f"  {json.dumps(letter.record, ensure_ascii=False) if letter.record is not None else letter.body}"
+    yield f"  {letter.record if letter.record is not None else letter.body}"
 
 
 def _up(ctx: click.Context, name: str) -> tuple[Paths, Servers, Mapping[str, Any]]:

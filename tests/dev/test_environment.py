@@ -358,16 +358,41 @@ def test_letters_are_shown_with_their_reasons_and_stay(running: Environment) -> 
     bad = json.dumps({"dataset": "monitoring_events", "records": [record]})
     sqs.send_message(QueueUrl=dataset["buffer_url"], MessageBody=bad)
     sqs.send_message(QueueUrl=dataset["buffer_url"], MessageBody="no JSON")
+    surrogate, odd = '{"records": [{"a": "\\ud800"}]}', '{"records": [1], "origin": 5}'
+    deep = '{"dataset": "monitoring_events", "records": [{"series": "cpu", "labels": %s}]}' % (
+        "[" * 600 + "]" * 600
+    )
+    exact = '{"records":[{"a":1e400,"b":12345678.1234567890123,"c":1.10}],"dataset":"other"}'
+    for body in (surrogate, odd, deep, exact):
+        sqs.send_message(QueueUrl=dataset["buffer_url"], MessageBody=body)
     url = dataset["dead_letter_url"]
-    until(lambda: len(letters(state, url, 10)) == 2)
+    until(lambda: len(letters(state, url, 10)) == 6)
     for _ in range(2):  # and once more: nothing was taken, nothing is hidden
         found = {letter.reason: letter for letter in letters(state, url, 10)}
-        assert set(found) == {"schema_violation", "not_json"}
-        assert found["schema_violation"].record == record
+        assert set(found) == {
+            "schema_violation",
+            "not_json",
+            "invalid_encoding",
+            "not_an_envelope",
+            "too_deep",
+            "wrong_dataset",
+        }
+        assert json.loads(found["schema_violation"].record or "") == record
+        assert found["invalid_encoding"].body == surrogate
+        assert found["not_an_envelope"].origin == {}
+        assert found["too_deep"].record
+        assert found["too_deep"].origin
+        assert found["wrong_dataset"].record == '{"a":1e400,"b":12345678.1234567890123,"c":1.10}'
         assert "sender" in found["schema_violation"].origin
         assert found["schema_violation"].particulars["text"]
         assert found["not_json"].body == "no JSON"
     assert len(letters(state, url, 1)) == 1
+    for form in ("text", "json"):
+        shown = CliRunner().invoke(
+            main, ["--project", str(running.project), "dev", "letters", "monitoring_events", "--format", form]
+        )
+        assert shown.exit_code == 0, shown.output
+        assert "12345678.1234567890123" in shown.output
     sqs.purge_queue(QueueUrl=url)
 
 
