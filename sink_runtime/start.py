@@ -67,7 +67,7 @@ def _one(check: Check, tell: Callable[[str], None]) -> int:
 
 
 def _failed(name: str, what: str, fix: str, tell: Callable[[str], None]) -> None:
-    _told("FAILED", name, f"{what}. {fix}", tell)
+    _told("FAILED", name, f"{what.rstrip('.')}. {fix}", tell)
 
 
 def _told(level: str, name: str, text: str, tell: Callable[[str], None]) -> None:

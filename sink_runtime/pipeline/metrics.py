@@ -16,6 +16,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from sink_runtime.records.delivery import Refused
+from sink_runtime.records.reasons import Reason
 from sink_runtime.sqs.queue import Received
 
 PREFIX = "sluice_sink_"
@@ -52,6 +53,8 @@ class Metrics:
             "Records and bodies refused, by reason. One that is held, or whose message comes again, counts again.",
             "reason",
         )
+        for reason in Reason:  # a counter that is not there yet has no increase when it comes
+            self._rejected(str(reason))
         self._letters = count("dead_letters_sent", "Dead letters that the dead-letter queue took.")
         self._letters_refused = count(
             "dead_letters_refused",
