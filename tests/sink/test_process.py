@@ -113,7 +113,8 @@ def test_a_stopped_sink_leaves_nothing_behind(make_store: MakeStore, deploy: Dep
     store = make_store(datasets.alert_events())
     deployment = deploy(store)
     sink = deployment.start()
-    until(lambda: bool(store.fetch("SELECT 1 FROM sluice.sink_instances")), deployment.tell)
+    deployment.send(Message((alert("first"),)))
+    deployment.await_drained()  # so that both writers are through their start
     store.execute("BEGIN")
     store.execute("LOCK TABLE datasets.alert_events_v1")
     deployment.send(Message((alert("a"),)), Message((alert("b"),)))
@@ -125,7 +126,7 @@ def test_a_stopped_sink_leaves_nothing_behind(make_store: MakeStore, deploy: Dep
     assert sink.process.wait(30) == 0
     store.execute("ROLLBACK")
     assert deployment.counts(deployment.buffer) == (2, 0)
-    assert store.rows("dedupe_key") == []
+    assert store.rows("dedupe_key") == [("first",)]
 
 
 def test_a_sink_without_work_stops_within_its_long_poll(make_store: MakeStore, deploy: Deploy) -> None:
