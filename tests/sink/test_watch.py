@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.postgres_cluster import free_port
 from sink_runtime import settings as names
+from sink_runtime.pipeline.metrics import Metrics
+from sink_runtime.records.reasons import Reason
 from tests.sink import datasets
 from tests.sink.deployment import Deployment, Sink
 from tests.sink.messages import Message, alert
@@ -110,6 +113,17 @@ def test_what_a_sink_did_is_counted_and_nothing_of_a_record_is_told(
     for secret in (private, PASSWORD, "nonsense"):
         assert secret not in told
         assert secret not in sink.log.read_text()
+
+
+def test_every_reason_is_counted_from_the_start() -> None:
+    """Prometheus sees no increase where a counter's first sample is already one."""
+    told = generate_latest(Metrics("alert_events", 1).registry).decode()
+    [rejected] = [
+        one for one in text_string_to_metric_families(told) if one.name == "sluice_sink_records_rejected"
+    ]
+    counted = {sample.labels["reason"] for sample in rejected.samples if sample.name.endswith("_total")}
+    assert counted == set(Reason)
+    assert {sample.value for sample in rejected.samples if sample.name.endswith("_total")} == {0}
 
 
 def test_what_is_waited_for_is_told_and_is_healthy(make_store: MakeStore, deploy: Deploy) -> None:
