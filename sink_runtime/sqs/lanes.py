@@ -59,9 +59,8 @@ class Lanes(Generic[Tag]):
         while self._busy:
             self._multi.perform()
             done = self._done()
-            waiting = [
-                wire for wire, _ in self._busy.values() if wire.waits
-            ]  # for room, and not ended meanwhile
+            # For room, now that those that have ended meanwhile are out.
+            waiting = [wire for wire, _ in self._busy.values() if wire.waits]
             for wire in waiting:  # at every turn: others may be answered at each
                 wire.go_on()
             left = until - time.monotonic()

@@ -110,7 +110,7 @@ def test_the_ordinary_record_never_meets_the_whole_schema() -> None:
     )
 
 
-def test_a_plan_of_another_shape_is_left_to_the_whole_schema() -> None:
+def test_a_plan_of_another_shape_is_judged_by_all_of_it() -> None:
     schema = EffectiveSchema(replace(PLAN, effective={"type": "object"}))
     assert schema.are_ordinary([{}, {}])
     assert not schema.are_ordinary([{}, 5, {}])
