@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,42 +61,37 @@ def letters(state: EmulatorState, dead_letter_url: str, limit: int) -> tuple[Let
 def _letter(message: Mapping[str, Any]) -> Letter:
     attributes = message.get("MessageAttributes", {})
     body = str(message["Body"]).encode(errors="backslashreplace").decode()
-    envelope = _object(body)
+    envelope = _object(body, as_it_came)
     origin = envelope.get("origin")
     reason = attributes.get("reason", {}).get("StringValue")
-    particulars = _object(attributes.get("sluice", {}).get("StringValue", ""))
+    particulars = _object(attributes.get("sluice", {}).get("StringValue", ""), json.loads)
     return Letter(
         message["MessageId"],
         reason,
-        _plain(particulars),
-        _plain(origin) if isinstance(origin, dict) else {},
+        particulars,
+        _object(_text(origin) or "", json.loads),
         _only_record(envelope),
         body,
     )
 
 
-def _object(text: str) -> dict[str, Any]:
-    """The object with its numbers as they came; empty where the text is none."""
+def _object(text: str, read: Callable[[bytes], Any]) -> dict[str, Any]:
+    """The object that the text is; empty where it is none."""
     try:
-        value = as_it_came(text.encode())
+        value = read(text.encode())
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(encode(found))
-    except TypeError:  # half a surrogate pair
-        return {}
-    return value
-
-
 def _only_record(envelope: Mapping[str, Any]) -> str | None:
     records = envelope.get("records")
-    if not isinstance(records, list) or len(records) != 1:
-        return None
+    return _text(records[0]) if isinstance(records, list) and len(records) == 1 else None
+
+
+def _text(value: Any) -> str | None:
+    """What was read `as_it_came`, as JSON; None for half a surrogate pair, which cannot be shown."""
     try:
-        return encode(records[0]).decode()
-    except TypeError:  # half a surrogate pair
+        return encode(value).decode()
+    except TypeError:
         return None

@@ -29,8 +29,10 @@ HELP = f"""exit codes:
 
 Everything else (Postgres, its catalog, the buffer, the dead-letter queue, credentials) is waited for, logged as "waiting"
 with the name of what is missing, and told by /readyz. The addresses come from the environment; docs/sink.md has all
-variables. Required: {", ".join(settings.REQUIRED)}; {settings.PLAN} or --plan;
-{settings.DATABASE_SECRET_ARN}, or {settings.DATABASE_USER} where {settings.DATABASE_AUTH} is iam.
+variables. Required:
+{chr(10).join(f"  {name}" for name in settings.REQUIRED)}
+  {settings.PLAN}, or --plan
+  {settings.DATABASE_SECRET_ARN}, or {settings.DATABASE_USER} where {settings.DATABASE_AUTH} is iam
 """
 
 
